@@ -1,0 +1,162 @@
+"""
+The control calls: state, faults, services set by hand, reset.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, ServerDisconnectedError
+
+from worker.simulator import Simulator
+
+Start = Callable[..., Awaitable[tuple[Simulator, ClientSession]]]
+PATH = "/v2.0/vpn/vpnservices"
+
+
+async def create(client: ClientSession, **attributes: object) -> str:
+    async with client.post(PATH, json={"vpnservice": {"router_id": "r", **attributes}}) as answer:
+        body = await answer.json()
+    return str(body["vpnservice"]["id"])
+
+
+async def state_of(client: ClientSession) -> Any:
+    async with client.get("/_simulator/state") as answer:
+        assert answer.status == 200
+        return await answer.json()
+
+
+async def test_the_state_tells_what_was_done(start: Start) -> None:
+    _, client = await start(active_active=True)
+    service_id = await create(client, name="n")
+    await create(client, name="n")
+    async with client.get(f"{PATH}/{service_id}") as answer:
+        shown = (await answer.json())["vpnservice"]
+    await client.get(PATH)
+    await client.get("/nowhere")
+    await client.post("/_simulator/faults", json={"fault": "slow", "times": 3, "delay_s": 2})
+
+    state = await state_of(client)
+
+    assert shown == state["services"][0]
+    assert state["calls"] == {"create": 2, "list": 1, "show": 1, "delete": 0, "other": 1}
+    assert state["answers"] == {"201": 2, "200": 2, "404": 1}
+    assert state["creates"] == 2
+    assert state["duplicates"] == [{"router_id": "r", "name": "n", "count": 1}]
+    assert [fault["times"] for fault in state["faults"]] == [3]
+    assert state["faults_hit"] == {}
+
+
+async def test_the_state_shows_services_behind_a_cut_connection(start: Start) -> None:
+    _, client = await start()
+    await client.post("/_simulator/faults", json={"fault": "commit_then_close"})
+
+    with pytest.raises(ServerDisconnectedError):
+        await create(client)
+    state = await state_of(client)
+
+    assert [service["router_id"] for service in state["services"]] == ["r"]
+    assert state["answers"] == {"cut": 1}
+    assert state["faults_hit"] == {"commit_then_close": 1}
+
+
+async def test_control_calls_are_not_counted_delayed_or_refused(start: Start) -> None:
+    simulator, client = await start(latency_ms=60_000, token="right", faults=("error_503:1",))
+
+    await state_of(client)
+
+    assert simulator.state.calls.total() == 0
+
+
+async def test_faults_are_listed_and_cleared(start: Start) -> None:
+    _, client = await start()
+
+    async with client.post("/_simulator/faults", json={"fault": "throttle", "match": {"name": "n"}}) as answer:
+        added = await answer.json()
+        assert answer.status == 201
+    async with client.get("/_simulator/faults") as answer:
+        listed = await answer.json()
+    async with client.delete("/_simulator/faults") as answer:
+        cleared = answer.status
+    async with client.get("/_simulator/faults") as answer:
+        left = await answer.json()
+
+    assert added == {"number": 1, "fault": "throttle", "on": "create", "times": 1, "share": 1.0, "match": {"name": "n"}}
+    assert {"faults": [added]} == listed
+    assert cleared == 204
+    assert left == {"faults": []}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"fault": "unheard-of"}', b'{"fault": "close", "tmes": 1}'])
+async def test_a_bad_fault_is_refused_with_a_reason(start: Start, body: bytes) -> None:
+    _, client = await start()
+
+    async with client.post("/_simulator/faults", data=body) as answer:
+        said = await answer.json()
+
+    assert answer.status == 400
+    assert said["message"].endswith(".")
+
+
+async def test_attributes_can_be_set_by_hand(start: Start) -> None:
+    simulator, client = await start()
+    service_id = await create(client)
+
+    changes = {"status": "FROZEN", "external_v4_ip": None}
+    async with client.post(f"/_simulator/services/{service_id}", json=changes) as answer:
+        body = await answer.json()
+
+    assert answer.status == 200
+    assert changes == {name: body[name] for name in changes}
+    assert body == simulator.state.services[service_id].attributes
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"id": "x"}', b'{"router_id": "x"}', b'{"colour": "red"}'])
+async def test_a_bad_change_is_refused(start: Start, body: bytes) -> None:
+    _, client = await start()
+    service_id = await create(client)
+
+    async with client.post(f"/_simulator/services/{service_id}", data=body) as answer:
+        assert answer.status == 400
+        assert "message" in await answer.json()
+
+
+async def test_changing_an_unknown_service_is_refused(start: Start) -> None:
+    _, client = await start()
+
+    async with client.post("/_simulator/services/unknown", json={"status": "ACTIVE"}) as answer:
+        assert answer.status == 404
+
+
+async def test_reset_goes_back_to_the_start(start: Start) -> None:
+    simulator, client = await start(faults=("slow:0.5:list",), seed=1)
+    before = await state_of(client)
+    first = await create(client)
+    await client.post("/_simulator/faults", json={"fault": "close", "on": "delete"})
+
+    async with client.post("/_simulator/reset") as answer:
+        status = answer.status
+
+    assert status == 204
+    assert before == await state_of(client)
+    # With a seed even the ids come again.
+    assert first == await create(client)
+    assert [first] == list(simulator.state.services)
+
+
+async def test_health_answers(start: Start) -> None:
+    _, client = await start()
+
+    async with client.get("/_simulator/health") as answer:
+        assert await answer.json() == {"status": "ok", "dialect": "otc"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/_simulator/"), ("GET", "/_simulator"), ("PUT", "/_simulator/state")]
+)
+async def test_an_unknown_control_call_is_refused(start: Start, method: str, path: str) -> None:
+    simulator, client = await start()
+
+    async with client.request(method, path) as answer:
+        assert answer.status == 404
+    assert simulator.state.calls["other"] == 0

@@ -1,0 +1,3 @@
+"""
+The provisioning worker: requests from RabbitMQ in, VPN services created, events out.
+"""

@@ -1,0 +1,102 @@
+"""
+The control calls under `/_simulator/`: what the simulator knows, and how to make trouble. No cloud call is counted here.
+"""
+
+import orjson
+from aiohttp import web
+
+from worker.simulator.config import SimulatorError
+from worker.simulator.services import CloudState
+
+PREFIX = "/_simulator"
+FIXED_FIELDS = frozenset({"id", "router_id"})  # the cloud's own indexes hang on them
+
+
+class ControlApi:
+    """
+    Answers everything under `/_simulator/`.
+    """
+
+    def __init__(self, state: CloudState) -> None:
+        self._state = state
+
+    def routes(self) -> list[web.RouteDef]:
+        """
+        The control calls, for the application's router.
+        """
+        return [
+            web.get(f"{PREFIX}/health", self._health),
+            web.get(f"{PREFIX}/state", self._show_state),
+            web.get(f"{PREFIX}/faults", self._list_faults),
+            web.post(f"{PREFIX}/faults", self._add_fault),
+            web.delete(f"{PREFIX}/faults", self._clear_faults),
+            web.post(f"{PREFIX}/services/{{id}}", self._change_service),
+            web.post(f"{PREFIX}/reset", self._reset),
+            web.route("*", f"{PREFIX}{{tail:(/.*)?}}", self._unknown),
+        ]
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return _json({"status": "ok", "dialect": self._state.dialect.name})
+
+    async def _show_state(self, _request: web.Request) -> web.Response:
+        return _json(self._state.snapshot())
+
+    async def _list_faults(self, _request: web.Request) -> web.Response:
+        return _json({"faults": self._state.faults.listed()})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        try:
+            rule = self._state.faults.add(await _received(request))
+        except SimulatorError as exc:
+            return _wrong(str(exc))
+        return _json(rule.listed(), 201)
+
+    async def _clear_faults(self, _request: web.Request) -> web.Response:
+        self._state.faults.clear()
+        return web.Response(status=204)
+
+    async def _change_service(self, request: web.Request) -> web.Response:
+        self._state.advance()
+        service = self._state.services.get(request.match_info["id"])
+        if service is None:
+            return _wrong(f"There is no service {request.match_info['id']}.", 404)
+        try:
+            changes = _checked_changes(await _received(request), set(service.attributes) - FIXED_FIELDS)
+        except SimulatorError as exc:
+            return _wrong(str(exc))
+        service.attributes.update(changes)
+        service.is_pinned = service.is_pinned or "status" in changes
+        return _json(service.attributes)
+
+    async def _reset(self, _request: web.Request) -> web.Response:
+        self._state.reset()
+        return web.Response(status=204)
+
+    async def _unknown(self, request: web.Request) -> web.Response:
+        return _wrong(f"There is no control call {request.method} {request.path}.", 404)
+
+
+async def _received(request: web.Request) -> object:
+    try:
+        data: object = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as exc:
+        raise SimulatorError(f"The body is not JSON: {exc}.") from exc
+    return data
+
+
+def _checked_changes(changes: object, changeable: set[str]) -> dict[str, object]:
+    if not isinstance(changes, dict):
+        raise SimulatorError("The body must be a JSON object of attributes, such as status.")
+    if unknown := set(changes) - changeable:
+        raise SimulatorError(
+            f"{', '.join(sorted(unknown))} cannot be set; what can be set is {', '.join(sorted(changeable))}."
+        )
+    return changes
+
+
+def _json(data: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(data), content_type="application/json")
+
+
+def _wrong(message: str, status: int = 400) -> web.Response:
+    return _json({"message": message}, status)
