@@ -1,0 +1,68 @@
+# The commands of this project; `make` alone lists them. Steps that were done are not repeated.
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+UV := .sandbox/uv/bin/uv
+UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header pyproject.toml
+SOURCES := messages worker tests
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run test check format lock schema clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.installed ## set up everything and show requests becoming services and events
+	@$(BIN)/vpn-worker demo
+
+run: .venv/.installed ## the same set-up, kept running until Ctrl-C
+	@$(BIN)/vpn-worker demo --stay
+
+test: .venv/.installed-dev ## run all tests against a real RabbitMQ; ARGS="-k name" goes to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.installed-dev ## format, lint, types and import rules
+	@echo "ruff format" && $(BIN)/ruff format --quiet --check $(SOURCES)
+	@echo "ruff check" && $(BIN)/ruff check --quiet $(SOURCES)
+	@echo "mypy" && $(BIN)/mypy --no-error-summary
+	@echo "import-linter" && { said=$$($(BIN)/lint-imports) || { echo "$$said"; exit 1; }; }
+
+format: .venv/.installed-dev ## format the code and repair what ruff can
+	@$(BIN)/ruff check --quiet --fix-only $(SOURCES)
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
+lock: $(UV) ## write the lock files anew from pyproject.toml
+	@$(UV_COMPILE) --group build -o requirements.lock
+	@$(UV_COMPILE) --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+schema: .venv/.installed ## write docs/contract anew from the message models
+	@$(BIN)/vpn-worker schema --write docs/contract
+
+clean: ## remove everything these commands made
+	@rm -rf .venv .sandbox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written after its step, so an interrupted step is done again.
+.venv/.made:
+	@.ci/venv
+	@touch $@
+
+.venv/.installed: .venv/.made requirements.lock pyproject.toml
+	@echo "Installing the locked dependencies"
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.lock
+	@echo "Installing the locked development tools"
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(UV): .venv/.made
+	@echo "Installing uv, which writes the lock files"
+	@rm -rf .sandbox/uv && $(BIN)/python -m venv .sandbox/uv
+	@.sandbox/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@

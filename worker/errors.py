@@ -1,0 +1,75 @@
+"""
+Every error the worker raises on purpose: one family, each with its remedy and its exit code.
+"""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import ClassVar
+
+
+class VpnWorkerError(Exception):
+    """
+    The worker met a trouble it cannot go on with; the line above says which.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or " ".join(cleandoc(type(self).__doc__ or "").split()))
+
+
+class SettingsError(VpnWorkerError):
+    """
+    Some settings are wrong; correct the ones listed and start again.
+    """
+
+    exit_code = 2
+
+
+class BrokerUnreachable(VpnWorkerError):  # noqa: N818 - named for what the operator sees
+    """
+    RabbitMQ did not answer; check that it runs and that VPN_WORKER_AMQP_URL names it.
+    """
+
+    exit_code = 3
+
+
+class BrokerRefused(VpnWorkerError):  # noqa: N818 - named for what the operator sees
+    """
+    RabbitMQ refused the login or an operation; check user, password, virtual host and permissions.
+    """
+
+    exit_code = 3
+
+
+class TopologyMismatch(VpnWorkerError):  # noqa: N818 - named for what the operator sees
+    """
+    A queue or exchange exists with other arguments than ours; delete it, or use another VPN_WORKER_PREFIX.
+    """
+
+    exit_code = 4
+
+
+class LedgerError(VpnWorkerError):
+    """
+    The ledger cannot be opened or written; check VPN_WORKER_LEDGER_URL, free disk space and permissions.
+    """
+
+    exit_code = 5
+
+
+class SandboxError(VpnWorkerError):
+    """
+    The local set-up of `make demo` could not be started.
+    """
+
+    exit_code = 6
+
+
+class SimulationError(VpnWorkerError):
+    """
+    The simulated cloud cannot start as asked.
+    """
+
+    exit_code = 2
