@@ -1,0 +1,8 @@
+"""
+`python -m worker` is `vpn-worker`.
+"""
+
+from worker.cli import main
+
+if __name__ == "__main__":
+    main()

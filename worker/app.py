@@ -1,0 +1,203 @@
+"""
+The composition root: picks the concrete parts, owns their lifetimes, runs the tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+
+from worker.broker.consumer import BrokerConsumer
+from worker.broker.publisher import BrokerPublisher
+from worker.broker.topology import apply_topology, is_complete
+from worker.cloud.client import CloudClient, Endpoint
+from worker.engine import Engine, Ports
+from worker.gate import Gate
+from worker.intake import Desk, Intake
+from worker.ledger.sqlite import SqliteLedger
+from worker.ports import Delivery
+from worker.settings import Settings, unknown_variables
+from worker.teller import Teller
+
+log = structlog.get_logger()
+
+
+class SystemClock:
+    """
+    The machine's time and luck.
+    """
+
+    def now(self) -> datetime:
+        """
+        See Clock.now.
+        """
+        return datetime.now(UTC)
+
+    def roll(self) -> float:
+        """
+        See Clock.roll.
+        """
+        return random.random()  # noqa: S311 - jitter, no secret
+
+
+class Worker:
+    """
+    One worker: takes deliveries, runs them, settles them, until it is told to stop.
+    """
+
+    def __init__(self, consumer: BrokerConsumer, intake: Intake, gate: Gate, shutdown_grace_s: float) -> None:
+        self._consumer = consumer
+        self._intake = intake
+        self._gate = gate
+        self._shutdown_grace_s = shutdown_grace_s
+        self._stop = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def stop(self) -> None:
+        """
+        First call: drain. Second call: leave what is under way to the broker, which delivers it again.
+        """
+        if self._stop.is_set():
+            self._at_once.set()
+        self._stop.set()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """
+        Works until `stop`, then drains. Calls `ready` once it is consuming.
+        """
+        taking = asyncio.create_task(self._take(ready))
+        try:
+            await self._stop.wait()
+            taking.cancel()
+            await self._drain()
+        finally:
+            taking.cancel()
+            await self._abandon()
+
+    async def _take(self, ready: Callable[[], None]) -> None:
+        await self._consumer.registered()
+        ready()
+        while True:
+            self._start(await self._consumer.take())
+
+    def _start(self, delivery: Delivery) -> None:
+        # Our own task, not the broker callback's: it outlives the connection.
+        task = asyncio.create_task(self._process(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _process(self, delivery: Delivery) -> None:
+        verdict = await self._intake.handle(delivery)
+        await self._consumer.settle(delivery, verdict)
+
+    async def _drain(self) -> None:
+        log.info("worker.draining", in_flight=len(self._tasks), grace_s=self._shutdown_grace_s)
+        self._gate.stop()
+        await self._consumer.stop_taking()
+        while self._consumer.has_arrivals:
+            self._start(await self._consumer.take())
+        if not self._tasks:
+            return
+        waits: set[asyncio.Future[Any]] = {
+            asyncio.ensure_future(asyncio.wait(self._tasks)),
+            asyncio.ensure_future(self._at_once.wait()),
+        }
+        await asyncio.wait(waits, timeout=self._shutdown_grace_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _abandon(self) -> None:
+        if not self._tasks:
+            return
+        log.warning("worker.abandoned", in_flight=len(self._tasks))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def run_worker(settings: Settings, ready: Callable[[str], None]) -> None:
+    """
+    Runs a worker until SIGTERM or SIGINT; a second signal ends it without draining.
+
+    Args:
+        settings: all of them.
+        ready: is given the work queue's name once the broker has the consumer registered.
+
+    Raises:
+        VpnWorkerError: it cannot start; the message says why and what to do.
+    """
+    for name in unknown_variables():
+        log.warning("settings.unknown", name=name)
+    log.info("worker.starting", version=version("vpn-worker"), cloud=settings.cloud, api_url=settings.api_url)
+    await _ensure_topology(settings)
+    async with _composed(settings) as (worker, links):
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        for link in links:
+            # A link that ends by itself is a fault of ours: stop rather than look alive without it.
+            link.add_done_callback(lambda _: worker.stop())
+        await worker.run(lambda: ready(settings.routes.requests_queue))
+        for link in links:
+            if link.done():
+                link.result()
+    log.info("worker.stopped")
+
+
+async def _ensure_topology(settings: Settings) -> None:
+    url = settings.amqp_url.get_secret_value()
+    # Looking needs no permission to configure; declaring does, and is only done when something is missing.
+    if not await is_complete(url, settings.routes):
+        await apply_topology(url, settings.routes)
+        log.info("topology.applied", prefix=settings.prefix)
+
+
+@asynccontextmanager
+async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyncio.Task[None]]]]:
+    clock = SystemClock()
+    gate = Gate(clock)
+    url = settings.amqp_url.get_secret_value()
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    ledger = SqliteLedger(settings.ledger_path, owner, settings.lease_s)
+    await ledger.start()
+    publisher = BrokerPublisher(url, settings.routes, settings.publish_timeout_s)
+    consumer = BrokerConsumer(url, settings.routes, settings.concurrency, publisher)
+    links = [
+        asyncio.create_task(publisher.run(), name="publisher"),
+        asyncio.create_task(consumer.run(), name="consumer"),
+    ]
+    try:
+        async with CloudClient(_endpoint(settings)) as cloud:
+            teller = Teller(publisher, clock, settings.event_source)
+            engine = Engine(Ports(ledger, cloud, teller, clock, gate), settings.policy)
+            intake = Intake(Desk(ledger, engine, teller, clock, gate), settings.policy)
+            yield Worker(consumer, intake, gate, settings.shutdown_grace_s), links
+    finally:
+        consumer.close()
+        publisher.close()
+        await asyncio.gather(*links, return_exceptions=True)
+        await ledger.close()
+
+
+def _endpoint(settings: Settings) -> Endpoint:
+    token = settings.auth_token.get_secret_value() if settings.auth == "token" and settings.auth_token else None
+    return Endpoint(
+        url=settings.api_url,
+        token=token,
+        total_timeout_s=settings.api_timeout_s,
+        connect_timeout_s=settings.api_connect_timeout_s,
+        connections=settings.concurrency,
+        user_agent=f"vpn-worker/{version('vpn-worker')}",
+    )

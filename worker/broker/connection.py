@@ -1,0 +1,85 @@
+"""
+Opening connections to RabbitMQ, and the one table of what can go wrong with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aio_pika
+import aiormq.exceptions
+from aio_pika.abc import AbstractConnection
+from yarl import URL
+
+from worker.errors import BrokerRefused, BrokerUnreachable
+
+#: What any call to the broker may raise (broker-facts: What aio-pika does, 13).
+BROKER_ERRORS = (aiormq.exceptions.AMQPError, ConnectionError, RuntimeError, TimeoutError, OSError)
+#: Half-open TCP is noticed after about twice this (broker-facts: What aio-pika does, 9).
+HEARTBEAT_S = 10
+CALL_TIMEOUT_S = 10.0
+
+
+async def connect(amqp_url: str, role: str) -> AbstractConnection:
+    """
+    An open connection; the caller closes it.
+
+    Args:
+        amqp_url: amqp:// or amqps:// with user, password and virtual host.
+        role: what it is for; shown in RabbitMQ's list of connections.
+
+    Raises:
+        BrokerRefused: the login or the virtual host is wrong.
+        BrokerUnreachable: anything else.
+    """
+    url = URL(amqp_url)
+    if "heartbeat" not in url.query:
+        url = url.update_query(heartbeat=HEARTBEAT_S)
+    shown = f"{url.host}:{url.port or 5672}{url.path}"
+    try:
+        return await aio_pika.connect(
+            url, timeout=CALL_TIMEOUT_S, client_properties={"connection_name": f"vpn-worker {role}"}
+        )
+    except (aiormq.exceptions.AuthenticationError, aiormq.exceptions.ProbableAuthenticationError) as exc:
+        raise BrokerRefused(f"RabbitMQ at {shown} refused the login; check user, password and virtual host.") from exc
+    except aiormq.exceptions.ConnectionClosed as exc:
+        raise BrokerRefused(f"RabbitMQ at {shown} closed the connection: {exc}") from exc
+    except BROKER_ERRORS as exc:
+        words = str(exc) or type(exc).__name__
+        raise BrokerUnreachable(
+            f"RabbitMQ at {shown} does not answer ({words}); check that it runs and that VPN_WORKER_AMQP_URL names it."
+        ) from exc
+
+
+@asynccontextmanager
+async def connected(amqp_url: str, role: str) -> AsyncIterator[AbstractConnection]:
+    """
+    A connection that is closed at the end.
+    """
+    connection = await connect(amqp_url, role)
+    try:
+        yield connection
+    finally:
+        await close_quietly(connection)
+
+
+async def close_quietly(connection: AbstractConnection) -> None:
+    """
+    Closes a connection that may be dead already.
+    """
+    with suppress(*BROKER_ERRORS):
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            await connection.close()
+
+
+def is_broker_cancel() -> bool:
+    """
+    Whether a caught CancelledError is the broker's doing.
+
+    A call pending when the heartbeat kills the connection raises a bare CancelledError into the caller, and a
+    TaskGroup would swallow it (broker-facts: What aio-pika does, 3). Nobody asked our task to stop then.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() == 0

@@ -1,0 +1,228 @@
+"""
+Takes deliveries from the work queue and settles them; nobody else acks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+
+from messages.routes import Routes
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, is_broker_cancel
+from worker.broker.link import Link, Loss
+from worker.broker.messages import ATTEMPTS, FIRST_SEEN, moment, to_envelope
+from worker.broker.publisher import BrokerPublisher
+from worker.ports import Ack, Dead, Delivery, GiveBack, Later, Published, Verdict
+
+log = structlog.get_logger()
+
+
+class _Session:
+    """
+    One life of the consuming channel; delivery tags mean nothing outside theirs.
+    """
+
+    def __init__(self, channel: AbstractChannel, queue: AbstractQueue) -> None:
+        self.channel = channel
+        self.queue = queue
+        self.tag: str | None = None
+        self.is_lost = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    session: _Session
+    delivery_tag: int
+
+
+class BrokerConsumer:
+    """
+    Consumes the work queue.
+
+    Callbacks of aio-pika only register a delivery: they die with the connection, the work must not
+    (broker-facts: What aio-pika does, 1).
+
+    Args:
+        amqp_url: of the broker.
+        routes: our names.
+        prefetch: unacked deliveries at most; `take` never hands out more.
+        publisher: for the copies that `later` and `dead` need.
+    """
+
+    def __init__(self, amqp_url: str, routes: Routes, prefetch: int, publisher: BrokerPublisher) -> None:
+        self._routes = routes
+        self._prefetch = prefetch
+        self._publisher = publisher
+        self._link = Link(amqp_url, "consume")
+        self._arrived: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._acks: asyncio.Queue[tuple[_Token, asyncio.Future[bool]]] = asyncio.Queue()
+        self._session: _Session | None = None
+        self._is_draining = False
+        self._registered = asyncio.Event()
+
+    @property
+    def is_consuming(self) -> bool:
+        """
+        Whether the broker has our consumer registered; a mere connection does not count (broker-facts, 10).
+        """
+        return self._session is not None and self._session.tag is not None and not self._session.is_lost
+
+    async def registered(self) -> None:
+        """
+        Returns once the broker has had our consumer registered for the first time.
+        """
+        await self._registered.wait()
+
+    async def run(self) -> None:
+        """
+        Keeps consuming, over any number of connections, until `close`.
+        """
+        acks = asyncio.create_task(self._write_acks(), name="acks")
+        try:
+            await self._link.run(self._hold)
+        finally:
+            acks.cancel()
+
+    @property
+    def has_arrivals(self) -> bool:
+        """
+        Whether `take` would return at once.
+        """
+        return not self._arrived.empty()
+
+    async def take(self) -> Delivery:
+        """
+        The next delivery, as soon as there is one.
+        """
+        return await self._arrived.get()
+
+    async def stop_taking(self) -> None:
+        """
+        Cancels the consumer; what was delivered before can still be taken and settled.
+        """
+        self._is_draining = True
+        session = self._session
+        if session is None or session.tag is None or session.is_lost:
+            return
+        try:
+            await session.queue.cancel(session.tag, timeout=CALL_TIMEOUT_S)
+        except BROKER_ERRORS as exc:
+            log.warning("broker.cancel_failed", error=str(exc))
+
+    def close(self) -> None:
+        """
+        Ends `run`; what is unacked is redelivered by the broker.
+        """
+        self._link.close()
+
+    async def settle(self, delivery: Delivery, verdict: Verdict) -> bool:
+        """
+        Carries a verdict out: first the confirmed copy, if it needs one, then the ack.
+
+        Returns:
+            Whether the delivery is off the queue. False: its channel is gone, the broker delivers it again.
+        """
+        token = delivery.token
+        assert isinstance(token, _Token)  # noqa: S101 - only our own deliveries come back here
+        match verdict:
+            case GiveBack():
+                return False
+            case Ack():
+                return await self._ack(token)
+            case Later() | Dead():
+                return await self._copy(delivery, verdict, token) and await self._ack(token)
+            case _:
+                assert_never(verdict)
+
+    async def _copy(self, delivery: Delivery, verdict: Later | Dead, token: _Token) -> bool:
+        wait_s = 0.2
+        while not token.session.is_lost:
+            match verdict:
+                case Later():
+                    result = await self._publisher.copy_to_rung(delivery.envelope, verdict)
+                case Dead():
+                    result = await self._publisher.copy_to_dead(delivery.envelope, verdict)
+            if result is Published.ACKED:
+                return True
+            log.warning("delivery.copy_failed", result=result.value, verdict=type(verdict).__name__.lower())
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, 5.0)
+        log.info("delivery.stale")
+        return False
+
+    async def _ack(self, token: _Token) -> bool:
+        if token.session.is_lost:
+            log.info("delivery.stale")
+            return False
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._acks.put_nowait((token, written))
+        return await written
+
+    async def _write_acks(self) -> None:
+        # One task, in order: acks from several tasks can overtake each other in aiormq (broker-facts, 15).
+        while True:
+            token, written = await self._acks.get()
+            is_acked = await self._write_ack(token)
+            if not written.done():
+                written.set_result(is_acked)
+
+    async def _write_ack(self, token: _Token) -> bool:
+        if token.session.is_lost:
+            return False
+        try:
+            channel = await token.session.channel.get_underlay_channel()
+            await channel.basic_ack(token.delivery_tag)
+        except BROKER_ERRORS as exc:
+            log.info("delivery.stale", error=str(exc))
+            return False
+        except asyncio.CancelledError:
+            if not is_broker_cancel():
+                raise
+            return False
+        return True
+
+    @asynccontextmanager
+    async def _hold(self, connection: AbstractConnection, loss: Loss) -> AsyncIterator[None]:
+        channel = await connection.channel(publisher_confirms=False)
+        loss.watch(channel)
+        await channel.set_qos(prefetch_count=self._prefetch, timeout=CALL_TIMEOUT_S)
+        queue = await channel.get_queue(self._routes.requests_queue, ensure=True)
+        session = _Session(channel, queue)
+        underlay = await channel.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(lambda _: loss.report("the broker cancelled our consumer"))
+        self._session = session
+        try:
+            if not self._is_draining:
+                await self._consume(session)
+            yield
+        finally:
+            session.is_lost = True
+            self._session = None
+
+    async def _consume(self, session: _Session) -> None:
+        async def register(message: AbstractIncomingMessage) -> None:
+            self._arrived.put_nowait(_delivery(message, session))
+
+        session.tag = await session.queue.consume(register, timeout=CALL_TIMEOUT_S)
+        self._registered.set()
+        log.info("consumer.registered", queue=self._routes.requests_queue, prefetch=self._prefetch)
+
+
+def _delivery(message: AbstractIncomingMessage, session: _Session) -> Delivery:
+    tries = message.headers.get(ATTEMPTS)
+    tries = tries if isinstance(tries, int) and 0 < tries < 1_000_000 else 0
+    return Delivery(
+        envelope=to_envelope(message),
+        # A copy from a rung is no redelivery to the broker, but its original may have been sent to the cloud.
+        is_redelivered=bool(message.redelivered) or tries > 0,
+        token=_Token(session, message.delivery_tag or 0),
+        published_at=message.timestamp if FIRST_SEEN not in message.headers else None,
+        first_seen_at=moment(message.headers.get(FIRST_SEEN)),
+        tries=tries,
+    )

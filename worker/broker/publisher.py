@@ -1,0 +1,164 @@
+"""
+Publishes events, replies and copies, each confirmed or not, never silently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import aio_pika
+import aiormq.exceptions
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from messages.envelope import Envelope
+from messages.routes import RUNGS, Routes, Rung
+from worker.broker.connection import BROKER_ERRORS, is_broker_cancel
+from worker.broker.link import Link, Loss
+from worker.broker.messages import (
+    ATTEMPTS,
+    DIED_AT,
+    FIRST_SEEN,
+    FROM_QUEUE,
+    LAST_ERROR,
+    REASON,
+    to_copy,
+    to_message,
+)
+from worker.ports import Dead, Later, Published
+
+log = structlog.get_logger()
+
+
+class BrokerPublisher:
+    """
+    Publishes over a connection of its own: on a blocked connection acks would not be read (broker-facts, 7).
+
+    Each kind of destination has its own channel: one that is refused, or waits for a queue without a
+    leader, does not hold up the others (broker-facts, 6 and 14).
+
+    Args:
+        amqp_url: of the broker.
+        routes: our names.
+        timeout_s: for one publish; after it the outcome is unknown.
+    """
+
+    def __init__(self, amqp_url: str, routes: Routes, timeout_s: float = 10.0) -> None:
+        self._routes = routes
+        self._timeout_s = timeout_s
+        self._link = Link(amqp_url, "publish")
+        self._connection: AbstractConnection | None = None
+        self._channels: dict[str, AbstractChannel] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """
+        Whether events can be published now.
+        """
+        return self._connection is not None
+
+    async def run(self) -> None:
+        """
+        Keeps the connection up until `close`.
+        """
+        await self._link.run(self._hold)
+
+    def close(self) -> None:
+        """
+        Ends `run`.
+        """
+        self._link.close()
+
+    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
+        """
+        See Publisher.publish_event.
+        """
+        return await self._publish("events", self._routes.events_exchange, routing_key, to_message(event))
+
+    async def reply(self, event: Envelope, reply_to: str) -> Published:
+        """
+        See Publisher.reply. A queue is reached by name only through the default exchange.
+        """
+        return await self._publish("replies", "", reply_to, to_message(event))
+
+    async def copy_to_rung(self, envelope: Envelope, later: Later) -> Published:
+        """
+        A copy of a request on the rung nearest to its delay.
+        """
+        own: dict[str, str | int] = {
+            FIRST_SEEN: later.first_seen_at.isoformat(),
+            ATTEMPTS: later.attempts,
+            LAST_ERROR: later.last_error,
+        }
+        rung = nearest_rung(later.delay_s)
+        return await self._publish("retries", self._routes.retry_exchange, rung.name, to_copy(envelope, own))
+
+    async def copy_to_dead(self, envelope: Envelope, dead: Dead) -> Published:
+        """
+        A copy of a request in the dead letters, with why, when and where from.
+        """
+        own: dict[str, str | int] = {
+            REASON: dead.reason,
+            DIED_AT: datetime.now(UTC).isoformat(),
+            FROM_QUEUE: self._routes.requests_queue,
+            FIRST_SEEN: dead.first_seen_at.isoformat(),
+            ATTEMPTS: dead.attempts,
+            LAST_ERROR: dead.last_error,
+        }
+        return await self._publish("dead", self._routes.dead_exchange, dead.reason, to_copy(envelope, own))
+
+    async def _publish(self, kind: str, exchange: str, routing_key: str, message: aio_pika.Message) -> Published:
+        channel: AbstractChannel | None = None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                channel = await self._channel(kind)
+                target = (
+                    channel.default_exchange if not exchange else await channel.get_exchange(exchange, ensure=False)
+                )
+                await target.publish(message, routing_key, mandatory=True)
+        except aiormq.exceptions.PublishError:
+            return Published.RETURNED
+        except aiormq.exceptions.DeliveryError:
+            return Published.NACKED
+        except TimeoutError:
+            return Published.TIMED_OUT
+        except BROKER_ERRORS as exc:
+            log.info("publish.lost", kind=kind, error=str(exc) or type(exc).__name__)
+            return Published.LOST
+        except asyncio.CancelledError:
+            if not is_broker_cancel():
+                raise
+            return Published.LOST
+        return Published.ACKED
+
+    async def _channel(self, kind: str) -> AbstractChannel:
+        async with self._opening.setdefault(kind, asyncio.Lock()):
+            channel = self._channels.get(kind)
+            if channel is not None and not channel.is_closed:
+                return channel
+            if self._connection is None:
+                raise ConnectionError("no connection to publish on")
+            # on_return_raises: an unroutable publish looks successful otherwise (broker-facts, 5).
+            channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            self._channels[kind] = channel
+            return channel
+
+    @asynccontextmanager
+    async def _hold(self, connection: AbstractConnection, loss: Loss) -> AsyncIterator[None]:
+        self._connection, self._channels = connection, {}
+        try:
+            yield
+        finally:
+            self._connection, self._channels = None, {}
+
+
+def nearest_rung(delay_s: float) -> Rung:
+    """
+    The longest rung that does not overshoot `delay_s`, else the shortest.
+    """
+    fitting = [rung for rung in RUNGS if rung.delay_s <= delay_s]
+    return fitting[-1] if fitting else RUNGS[0]

@@ -1,0 +1,88 @@
+"""
+Reads events as they come, into a queue that lives only as long as the reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aio_pika.abc import AbstractIncomingMessage
+
+from messages.envelope import Envelope
+from messages.routes import Routes
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected
+from worker.broker.link import Loss
+from worker.broker.messages import to_envelope
+from worker.errors import BrokerUnreachable
+
+
+class Tap:
+    """
+    A stream of events.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self._loss = loss
+        self._events: asyncio.Queue[Envelope | None] = asyncio.Queue()
+
+    async def put(self, message: AbstractIncomingMessage) -> None:
+        """
+        Called with each event that arrives.
+        """
+        self._events.put_nowait(to_envelope(message))
+
+    async def watch_loss(self) -> None:
+        """
+        Ends the stream when the connection goes.
+        """
+        await self._loss.wait()
+        self._events.put_nowait(None)
+
+    async def next(self) -> Envelope:
+        """
+        The next event, as soon as there is one.
+
+        Raises:
+            BrokerUnreachable: the connection is gone; events may have been missed.
+        """
+        event = await self._events.get()
+        if event is None:
+            self._events.put_nowait(None)
+            raise BrokerUnreachable(f"The connection to RabbitMQ was lost ({self._loss.reason}).")
+        return event
+
+
+@asynccontextmanager
+async def open_tap(amqp_url: str, routes: Routes, binding_key: str = "#") -> AsyncIterator[Tap]:
+    """
+    A stream of the events whose routing key fits; bound when it is entered, so none after that is missed.
+
+    Args:
+        amqp_url: of a user that may read.
+        routes: our names.
+        binding_key: `#` for all, `vpnservice.created`, `vpnservice.status.*`, ...
+
+    Raises:
+        BrokerRefused, BrokerUnreachable: the broker cannot be reached, or has no events exchange yet.
+    """
+    async with connected(amqp_url, "watch") as connection:
+        loss = Loss()
+        loss.watch(connection)
+        try:
+            channel = await connection.channel(publisher_confirms=False)
+            queue = await channel.declare_queue(exclusive=True, auto_delete=True, timeout=CALL_TIMEOUT_S)
+            await queue.bind(routes.events_exchange, binding_key, timeout=CALL_TIMEOUT_S)
+            tap = Tap(loss)
+            await queue.consume(tap.put, no_ack=True, timeout=CALL_TIMEOUT_S)
+        except BROKER_ERRORS as exc:
+            raise BrokerUnreachable(
+                f"The events of {routes.events_exchange} cannot be read ({str(exc) or type(exc).__name__}); "
+                "start a worker, or run `vpn-worker topology apply` once."
+            ) from exc
+        watching = asyncio.create_task(tap.watch_loss())
+        try:
+            yield tap
+        finally:
+            watching.cancel()

@@ -1,0 +1,211 @@
+"""
+Our exchanges and queues: what they must be, and how they are brought about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import aiormq.exceptions
+
+from messages.routes import RUNGS, Routes
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected
+from worker.errors import BrokerRefused, BrokerUnreachable, TopologyMismatch
+
+#: Deliveries of one message before RabbitMQ parks it; it counts for every prefetched message, so not too small.
+DELIVERY_LIMIT = 20
+#: Events that nobody is bound for are kept up to this number, the oldest go first.
+UNROUTED_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSpec:
+    """
+    An exchange as we need it; always durable.
+    """
+
+    name: str
+    kind: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSpec:
+    """
+    A queue as we need it; always durable and of type quorum.
+    """
+
+    name: str
+    arguments: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class BindingSpec:
+    """
+    A binding from an exchange to a queue.
+    """
+
+    exchange: str
+    queue: str
+    routing_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """
+    Everything the product needs at the broker.
+    """
+
+    exchanges: tuple[ExchangeSpec, ...]
+    queues: tuple[QueueSpec, ...]
+    bindings: tuple[BindingSpec, ...]
+
+
+def topology(routes: Routes) -> Topology:
+    """
+    The exchanges, queues and bindings under the names of `routes` (design: The contract, Names beside these).
+    """
+    # Without reject-publish, at-least-once dead-lettering loses messages (broker-facts: What RabbitMQ does).
+    safe: dict[str, str | int] = {
+        "x-queue-type": "quorum",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    work = safe | {"x-dead-letter-exchange": routes.dead_exchange, "x-delivery-limit": DELIVERY_LIMIT}
+    rungs = tuple(
+        QueueSpec(
+            routes.rung_queue(rung),
+            safe
+            | {
+                "x-message-ttl": rung.delay_s * 1000,
+                "x-dead-letter-exchange": routes.requests_exchange,
+                "x-dead-letter-routing-key": routes.request_routing_key,
+            },
+        )
+        for rung in RUNGS
+    )
+    return Topology(
+        exchanges=(
+            ExchangeSpec(routes.requests_exchange, "direct"),
+            ExchangeSpec(routes.unrouted_exchange, "fanout"),
+            ExchangeSpec(routes.events_exchange, "topic", {"alternate-exchange": routes.unrouted_exchange}),
+            ExchangeSpec(routes.retry_exchange, "direct"),
+            ExchangeSpec(routes.dead_exchange, "fanout"),
+        ),
+        queues=(
+            QueueSpec(routes.requests_queue, work),
+            # A person looks at dead letters by taking and giving back; 4.x would drop them at its default limit of 20.
+            QueueSpec(routes.dead_queue, {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
+            QueueSpec(
+                routes.unrouted_queue,
+                {"x-queue-type": "quorum", "x-max-length": UNROUTED_LIMIT, "x-overflow": "drop-head"},
+            ),
+            *rungs,
+        ),
+        bindings=(
+            BindingSpec(routes.requests_exchange, routes.requests_queue, routes.request_routing_key),
+            BindingSpec(routes.dead_exchange, routes.dead_queue, ""),
+            BindingSpec(routes.unrouted_exchange, routes.unrouted_queue, ""),
+            *(BindingSpec(routes.retry_exchange, routes.rung_queue(rung), rung.name) for rung in RUNGS),
+        ),
+    )
+
+
+async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], None] = lambda line: None) -> None:
+    """
+    Declares everything that is missing. Safe to repeat, also from several processes at once.
+
+    Args:
+        amqp_url: of a user that may configure these names.
+        routes: the names.
+        tell: is given one line for each thing that is in order.
+
+    Raises:
+        TopologyMismatch: something exists with other arguments.
+        BrokerRefused: no permission to declare.
+        BrokerUnreachable: the connection went while declaring.
+    """
+    wanted = topology(routes)
+    # A channel and a connection of its own: a refused declaration closes the channel (broker-facts, 10).
+    async with connected(amqp_url, "topology") as connection:
+        channel = await connection.channel()
+        for exchange in wanted.exchanges:
+            with _named(f"Exchange {exchange.name}"):
+                await channel.declare_exchange(
+                    exchange.name,
+                    exchange.kind,
+                    durable=True,
+                    arguments=dict(exchange.arguments),
+                    timeout=CALL_TIMEOUT_S,
+                )
+            tell(f"exchange {exchange.name} ({exchange.kind})")
+        for queue in wanted.queues:
+            with _named(f"Queue {queue.name}"):
+                await channel.declare_queue(
+                    queue.name, durable=True, arguments=dict(queue.arguments), timeout=CALL_TIMEOUT_S
+                )
+            tell(f"queue {queue.name}")
+        for binding in wanted.bindings:
+            with _named(f"Binding of {binding.queue}"):
+                bound = await channel.get_queue(binding.queue, ensure=False)
+                await bound.bind(binding.exchange, binding.routing_key, timeout=CALL_TIMEOUT_S)
+            tell(f"binding {binding.exchange} -> {binding.queue} [{binding.routing_key}]")
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except aiormq.exceptions.ChannelPreconditionFailed as exc:
+        raise TopologyMismatch(
+            f"{what} exists with other arguments than ours: {exc}. Delete it, or use another VPN_WORKER_PREFIX."
+        ) from exc
+    except aiormq.exceptions.ChannelAccessRefused as exc:
+        raise BrokerRefused(
+            f"{what} may not be declared by this user: {exc}. "
+            "Run `vpn-worker topology apply` once as a user that may configure it."
+        ) from exc
+    except BROKER_ERRORS as exc:
+        raise BrokerUnreachable(f"{what} could not be declared: {str(exc) or type(exc).__name__}") from exc
+
+
+async def is_complete(amqp_url: str, routes: Routes) -> bool:
+    """
+    Whether every exchange and queue is there; looks passively, so it needs no permission to configure.
+
+    Raises:
+        BrokerRefused, BrokerUnreachable: it could not be asked.
+    """
+    wanted = topology(routes)
+    async with connected(amqp_url, "topology") as connection:
+        try:
+            channel = await connection.channel()
+            for exchange in wanted.exchanges:
+                await channel.get_exchange(exchange.name, ensure=True)
+            for queue in wanted.queues:
+                await channel.get_queue(queue.name, ensure=True)
+        except aiormq.exceptions.ChannelNotFoundEntity:
+            return False
+        except BROKER_ERRORS as exc:
+            raise BrokerUnreachable(f"RabbitMQ could not be asked for its queues: {exc}") from exc
+    return True
+
+
+async def remove_topology(amqp_url: str, routes: Routes) -> None:
+    """
+    Deletes our queues, with what is in them, and our exchanges; for demonstrations and tests.
+
+    Raises:
+        BrokerRefused, BrokerUnreachable: it could not be done.
+    """
+    wanted = topology(routes)
+    async with connected(amqp_url, "topology") as connection:
+        channel = await connection.channel()
+        for queue in wanted.queues:
+            with _named(f"Queue {queue.name}"):
+                await channel.queue_delete(queue.name, timeout=CALL_TIMEOUT_S)
+        for exchange in wanted.exchanges:
+            with _named(f"Exchange {exchange.name}"):
+                await channel.exchange_delete(exchange.name, timeout=CALL_TIMEOUT_S)

@@ -1,0 +1,67 @@
+"""
+The command line: one thin file a command; heavy imports sit inside the commands.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from worker.cli.demo import demo
+from worker.cli.publish import publish
+from worker.cli.run import run
+from worker.cli.schema import schema
+from worker.cli.settings import settings
+from worker.cli.simulate import simulate
+from worker.cli.topology import topology_app
+from worker.cli.watch import watch
+from worker.errors import VpnWorkerError
+
+app = typer.Typer(
+    name="vpn-worker",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Turns create-VPN-service requests on RabbitMQ into services at the cloud and events about them.",
+    epilog="Exit status: 0 done, 1 not all went well, 2 wrong use or settings, 3 broker, 4 queues differ, "
+    "5 ledger, 6 local set-up, 130 Ctrl-C.",
+)
+app.command()(run)
+app.command()(publish)
+app.command()(watch)
+app.command()(simulate)
+app.command()(demo)
+app.command()(schema)
+app.command()(settings)
+app.add_typer(topology_app, name="topology")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"vpn-worker {installed('vpn-worker')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """
+    Runs the command line; our own errors become one clear line and their exit status.
+    """
+    try:
+        app()
+    except VpnWorkerError as exc:
+        typer.echo(f"vpn-worker: {exc}", err=True)
+        sys.exit(exc.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; that is its right.
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

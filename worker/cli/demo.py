@@ -1,0 +1,88 @@
+"""
+`vpn-worker demo`: everything on one machine, real requests becoming real events.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def demo(
+    stay: Annotated[bool, typer.Option("--stay", help="Publish nothing; keep it all running until Ctrl-C.")] = False,
+) -> None:
+    """
+    Start RabbitMQ, a simulated cloud and a worker, publish a batch of orders and show what becomes of each.
+
+    The broker is the one that VPN_WORKER_AMQP_URL names, else a private one that ends with the demonstration.
+    """
+    import asyncio
+
+    if not asyncio.run(_stay() if stay else _demonstrate()):
+        raise typer.Exit(1)
+
+
+def _talk(line: str) -> None:
+    typer.echo(f"  {line}", err=True)
+
+
+def _folder() -> Path:
+    from pathlib import Path
+
+    return Path.cwd() / ".sandbox"
+
+
+async def _demonstrate() -> bool:
+    import os
+    from datetime import UTC, datetime
+
+    from messages.routes import Routes
+    from worker.broker.topology import remove_topology
+    from worker.demo.batch import Demonstration, Progress
+    from worker.demo.orders import demo_orders
+    from worker.demo.stage import staged
+    from worker.demo.table import show_end, showing
+
+    # On somebody else's broker the demonstration keeps apart, and leaves nothing behind.
+    is_given = bool(os.environ.get("VPN_WORKER_AMQP_URL"))
+    prefix = "vpn-demo" if is_given else "vpn"
+    async with staged(_folder(), _talk, prefix, {"VPN_WORKER_SHUTDOWN_GRACE_S": "5"}) as stage:
+        rows = [Progress(order) for order in demo_orders(datetime.now(UTC))]
+        with showing(rows) as changed:
+            demonstration = Demonstration(rows, changed)
+            await demonstration.run(stage)
+        show_end(demonstration)
+        await stage.worker.stop()
+        if is_given:
+            await remove_topology(stage.amqp_url, Routes(prefix))
+    return demonstration.is_as_expected
+
+
+async def _stay() -> bool:
+    import asyncio
+    import os
+    import signal
+    from pathlib import Path
+
+    from worker.demo.stage import staged
+    from worker.demo.table import show_running
+    from worker.sandbox.noted import noted
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    prefix = os.environ.get("VPN_WORKER_PREFIX", "vpn")
+    async with staged(_folder(), _talk, prefix, {}) as stage:
+        with noted(Path.cwd(), {"amqp_url": stage.amqp_url, "prefix": prefix, "api_url": stage.api_url}):
+            show_running(stage)
+            waits = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(stage.worker.wait())}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            is_asked = stop.is_set()
+            for wait in waits:
+                wait.cancel()
+        _talk("Stopping." if is_asked else f"The worker ended by itself; see {stage.worker.log_file}")
+    return is_asked

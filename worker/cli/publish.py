@@ -1,0 +1,126 @@
+"""
+`vpn-worker publish`: one request, from flags or a JSON file.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.options import AmqpUrl, Prefix
+
+if TYPE_CHECKING:
+    from messages.envelope import Envelope
+    from worker.broker.tap import Tap
+    from worker.cli.order import Order
+    from worker.settings import BrokerSettings
+
+_ABOUT = "About the service (doc: Table 1)"
+_MESSAGE = "About the message"
+
+
+class Mode(enum.StrEnum):
+    """
+    How the request's identity travels.
+    """
+
+    binary = "binary"
+    structured = "structured"
+    plain = "plain"
+
+
+def publish(
+    file: Annotated[str | None, typer.Argument(help="JSON file with the API's body, or - for standard input.")] = None,
+    router_id: Annotated[str | None, typer.Option(help="VPC router ID; needed unless a file is given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the service, 1 to 64 characters.")] = None,
+    subnet_id: Annotated[str | None, typer.Option(help="Subnet ID.")] = None,
+    description: Annotated[str | None, typer.Option(help="Up to 255 characters.")] = None,
+    tenant_id: Annotated[str | None, typer.Option(help="Project ID.")] = None,
+    order_id: Annotated[str | None, typer.Option(help="ID of a yearly/monthly order.")] = None,
+    product_id: Annotated[str | None, typer.Option(help="ID of a yearly/monthly product.")] = None,
+    prepay_connection_num: Annotated[int | None, typer.Option(help="Connections, yearly/monthly.")] = None,
+    resource_speccode: Annotated[str | None, typer.Option(help="Specifications of the product.")] = None,
+    external_v4_ip: Annotated[str | None, typer.Option(help="IPv4 of the gateway; needs an admin role.")] = None,
+    id: Annotated[str | None, typer.Option(help="The request's id: one id never creates twice. Default: new.")] = None,
+    source: Annotated[str, typer.Option(help="Who asks; the other half of the identity.")] = "/vpn-worker/publish",
+    mode: Annotated[Mode, typer.Option(help="CloudEvents binary or structured, or plain AMQP.")] = Mode.binary,
+    correlation_id: Annotated[str | None, typer.Option(help="Comes back with the events. Default: the id.")] = None,
+    expires_in_s: Annotated[float | None, typer.Option(help="Seconds after which it must not be created.")] = None,
+    wait_s: Annotated[
+        float | None, typer.Option(help="Seconds to wait for the outcome; exit 1 unless created.")
+    ] = None,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Send it even if it is invalid.")] = False,
+    amqp_url: AmqpUrl = None,
+    prefix: Prefix = None,
+) -> None:
+    """
+    Publish one request to create a VPN service.
+
+    Prints one JSON line with its id, and with --wait-s the outcome event as a second line.
+    """
+    import asyncio
+
+    from worker.cli.broker_settings import broker_settings
+    from worker.cli.order import Order, check, read_body
+
+    spec: dict[str, object] = {
+        "router_id": router_id,
+        "name": name,
+        "subnet_id": subnet_id,
+        "description": description,
+        "tenant_id": tenant_id,
+        "order_id": order_id,
+        "product_id": product_id,
+        "prepay_connection_num": prepay_connection_num,
+        "resource_speccode": resource_speccode,
+        "external_v4_ip": external_v4_ip,
+    }
+    body = read_body(file, {field: value for field, value in spec.items() if value is not None})
+    identity = {} if id is None else {"id": id}
+    order = Order(body, source, mode.value, correlation_id=correlation_id, expires_in_s=expires_in_s, **identity)
+    envelope = order.envelope()
+    if not unchecked:
+        check(envelope)
+    if not asyncio.run(_send(broker_settings(amqp_url, prefix), order, envelope, wait_s)):
+        raise typer.Exit(1)
+
+
+async def _send(settings: BrokerSettings, order: Order, envelope: Envelope, wait_s: float | None) -> bool:
+    from contextlib import AsyncExitStack
+
+    from worker.broker.sender import open_sender
+    from worker.broker.tap import open_tap
+
+    url = settings.amqp_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        # The tap first: an outcome faster than us must not be missed.
+        tap = await stack.enter_async_context(open_tap(url, settings.routes)) if wait_s else None
+        sender = await stack.enter_async_context(open_sender(url, settings.routes))
+        await sender.send(envelope)
+        _print({"id": order.id, "source": order.source, "exchange": settings.routes.requests_exchange})
+        return tap is None or await _outcome(tap, order, wait_s or 0.0)
+
+
+async def _outcome(tap: Tap, order: Order, wait_s: float) -> bool:
+    import asyncio
+
+    from messages.events import OUTCOMES, VpnServiceCreated, decode_event
+
+    try:
+        async with asyncio.timeout(wait_s):
+            while True:
+                event = decode_event(await tap.next())
+                if isinstance(event, OUTCOMES) and (event.request_source, event.request_id) == (order.source, order.id):
+                    _print({"type": event.type, **event.model_dump(mode="json")})
+                    return isinstance(event, VpnServiceCreated)
+    except TimeoutError:
+        typer.echo(f"No outcome within {wait_s:g} s; the request is still waiting in the queue or on a rung.", err=True)
+        return False
+
+
+def _print(line: dict[str, object]) -> None:
+    import json
+
+    typer.echo(json.dumps(line))

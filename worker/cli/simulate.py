@@ -1,0 +1,66 @@
+"""
+`vpn-worker simulate`: the cloud on your machine.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def simulate(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 lets the system choose.")] = 9696,
+    dialect: Annotated[str, typer.Option(help="Whose rules apply.")] = "otc",
+    latency_ms: Annotated[float, typer.Option(help="Wait before every cloud call is handled.")] = 0.0,
+    settle_after: Annotated[str, typer.Option(help="Seconds until a service leaves PENDING_CREATE, or never.")] = "5",
+    down_share: Annotated[float, typer.Option(help="Share of services that settle as DOWN, 0 to 1.")] = 0.0,
+    error_share: Annotated[float, typer.Option(help="Share of services that settle as ERROR, 0 to 1.")] = 0.0,
+    visible_after: Annotated[float, typer.Option(help="Seconds until list and show see a service.")] = 0.0,
+    active_active: Annotated[bool, typer.Option("--active-active", help="Two services per VPC.")] = False,
+    services_per_vpc: Annotated[int | None, typer.Option(help="Overrides the dialect's limit; 0: none.")] = None,
+    page_limit: Annotated[int, typer.Option(help="Most services in one page of a list; 0: no limit.")] = 0,
+    role: Annotated[str, typer.Option(help="The caller's role, for external_v4_ip.")] = "vpn_adm",
+    tenant_id: Annotated[str, typer.Option(help="The caller's project.")] = "10039663455a446d8ba2cbb058b0f578",
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="VPN_WORKER_SIMULATOR_TOKEN", help="What X-Auth-Token must be; unset: no check."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="KIND:SHARE[:CALL], such as error_503:0.05; repeatable.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes ids, shares and faults repeatable.")] = None,
+) -> None:
+    """
+    Run a simulated cloud: `POST /v2.0/vpn/vpnservices` and its family, with the document's limits and faults on request.
+
+    Faults can also be set while it runs: `POST /_simulator/faults`; `GET /_simulator/state` shows everything.
+    """
+    import asyncio
+
+    from worker.errors import SimulationError
+    from worker.simulator import SimulatorConfig, SimulatorError, serve, settle_after_s
+
+    try:
+        config = SimulatorConfig(
+            host=host,
+            port=port,
+            dialect=dialect,
+            latency_ms=latency_ms,
+            settle_after_s=settle_after_s(settle_after),
+            down_share=down_share,
+            error_share=error_share,
+            visible_after_s=visible_after,
+            active_active=active_active,
+            services_per_vpc=services_per_vpc,
+            page_limit=page_limit,
+            role=role,
+            tenant_id=tenant_id,
+            token=token,
+            faults=tuple(fault or ()),
+            seed=seed,
+        )
+        asyncio.run(serve(config, lambda url: typer.echo(f"Simulated cloud ({dialect}) on {url}")))
+    except SimulatorError as exc:
+        raise SimulationError(str(exc)) from exc

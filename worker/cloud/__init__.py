@@ -1,0 +1,3 @@
+"""
+The only room that speaks the cloud's HTTP.
+"""

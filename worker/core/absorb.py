@@ -1,0 +1,164 @@
+"""
+What an answer of the cloud makes of a job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from worker.core.answers import (
+    Busy,
+    Conflict,
+    CreateAnswer,
+    Created,
+    ListAnswer,
+    Listed,
+    Misconfigured,
+    Refused,
+    Service,
+    Throttled,
+    Trouble,
+    Unknown,
+)
+from worker.core.backoff import look_delay_s, retry_delay_s
+from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, conclude, start_looking
+from worker.core.ownership import Nothing, Ours, Several, Someone, judge
+from worker.core.policy import Policy, WhenNotFound
+
+
+def absorb_create(job: Job, answer: CreateAnswer, now: datetime, roll: float, policy: Policy) -> Job:
+    """
+    The job after the answer to its POST.
+
+    Args:
+        job: in phase SENT.
+        answer: what the cloud said.
+        now: aware UTC, after the answer.
+        roll: luck in [0, 1) for the wait that may follow.
+        policy: how patient to be.
+    """
+    match answer:
+        case Created(service=service):
+            return conclude(job, Outcome(OutcomeKind.CREATED, now, service=service))
+        case Refused(trouble=trouble):
+            return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
+        case Busy(trouble=trouble, retry_after_s=retry_after_s):
+            return _try_later(job, trouble, now, retry_delay_s(job.attempts, roll, retry_after_s))
+        case Throttled(trouble=trouble) | Misconfigured(trouble=trouble):
+            # Neither says anything about this request: the attempt is taken back, the process pauses.
+            return replace(job, phase=Phase.READY, attempts=job.attempts - 1, trouble=trouble, due_at=None)
+        case Conflict(trouble=trouble):
+            # A definite no to this POST: only an earlier unanswered one can have made a service of ours.
+            looking = start_looking(job, Doubt.CONFLICT, now, first_delay_s=0.0)
+            return replace(looking, trouble=trouble)
+        case Unknown(trouble=trouble):
+            looking = start_looking(job, Doubt.UNKNOWN, now, look_delay_s(0, roll))
+            is_same = job.trouble is not None and _signature(trouble) == _signature(job.trouble)
+            return replace(looking, trouble=trouble, strikes=job.strikes + 1 if is_same else 1)
+        case _:
+            assert_never(answer)
+
+
+def absorb_list(job: Job, answer: ListAnswer, taken: frozenset[str], now: datetime, roll: float, policy: Policy) -> Job:
+    """
+    The job after a look-up.
+
+    Args:
+        job: in phase LOOKING.
+        answer: the services of the job's router, or why they could not be listed.
+        taken: ids of services that other jobs own.
+        now: aware UTC, after the answer.
+        roll: luck in [0, 1) for the wait that may follow.
+        policy: how patient to be.
+    """
+    match answer:
+        case Busy(trouble=trouble, retry_after_s=retry_after_s):
+            delay_s = max(look_delay_s(job.looks, roll), retry_after_s or 0.0)
+            return replace(job, due_at=now + timedelta(seconds=delay_s), trouble=job.trouble or trouble)
+        case Throttled() | Misconfigured():
+            return job
+        case Listed(services=services):
+            return _absorb_services(replace(job, looks=job.looks + 1), services, taken, now, roll, policy)
+        case _:
+            assert_never(answer)
+
+
+def _absorb_services(
+    job: Job, services: tuple[Service, ...], taken: frozenset[str], now: datetime, roll: float, policy: Policy
+) -> Job:
+    finding = judge(job, services, taken, policy.clock_tolerance_s)
+    match finding:
+        case Ours(service=service):
+            return conclude(job, _found(service, now))
+        case Several(services=several):
+            trouble = Trouble("several_matches", f"{len(several)} services match the request; none can be told apart.")
+            outcome = Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble, evidence=several, is_dead_letter=True)
+            return conclude(job, outcome)
+        case Someone(service=service) if job.doubt is Doubt.CONFLICT:
+            return conclude(job, _in_the_way(job, service, now))
+        case Someone() | Nothing():
+            return _not_found(job, now, roll, policy)
+        case _:
+            assert_never(finding)
+
+
+def _found(service: Service, now: datetime) -> Outcome:
+    if service.status != "ERROR":
+        return Outcome(OutcomeKind.CREATED, now, service=service, reconciled=True)
+    # A half-made leftover must be reported with its id, never as created (docs of the cloud API, Life of a service).
+    trouble = Trouble(
+        "service_error", f"The cloud left service {service.id} in status ERROR; delete it and order again."
+    )
+    return Outcome(OutcomeKind.FAILED, now, service=service, trouble=trouble, is_retryable=True, reconciled=True)
+
+
+def _in_the_way(job: Job, service: Service, now: datetime) -> Outcome:
+    said = job.trouble or Trouble("conflict", "")
+    trouble = replace(
+        said,
+        code="conflict",
+        message=f"Router {job.router_id} already has VPN service {service.id}, which this request did not create.",
+    )
+    return Outcome(OutcomeKind.FAILED, now, trouble=trouble, existing_service_id=service.id)
+
+
+def _not_found(job: Job, now: datetime, roll: float, policy: Policy) -> Job:
+    since = job.doubt_since or now
+    look_again = replace(job, due_at=now + timedelta(seconds=look_delay_s(job.looks, roll)))
+    match job.doubt:
+        case Doubt.CONFLICT:
+            if job.looks < policy.conflict_looks:
+                return look_again
+            return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=job.trouble, is_retryable=True))
+        case Doubt.STRANGER:
+            window_s = policy.stranger_window_s
+        case _:
+            window_s = policy.reconcile_window_s
+    ends_at = since + timedelta(seconds=window_s)
+    if now < ends_at:
+        # The last look falls on the end of the window, not short of it.
+        return replace(look_again, due_at=min(look_again.due_at or ends_at, ends_at))
+    return _window_over(job, now, roll, policy)
+
+
+def _window_over(job: Job, now: datetime, roll: float, policy: Policy) -> Job:
+    ready = replace(job, phase=Phase.READY, doubt=None, doubt_since=None, looks=0, due_at=None)
+    if job.doubt is Doubt.STRANGER:
+        return ready
+    trouble = job.trouble
+    if trouble is not None and trouble.http_status == 500 and job.strikes >= policy.same_500_limit:
+        return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
+    if policy.when_not_found is WhenNotFound.IN_DOUBT:
+        doubt = Trouble("in_doubt", "The answer was lost, and no service was found; it may still appear.")
+        return conclude(job, Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble or doubt, is_dead_letter=True))
+    return replace(ready, due_at=now + timedelta(seconds=retry_delay_s(max(1, job.attempts), roll)))
+
+
+def _try_later(job: Job, trouble: Trouble, now: datetime, delay_s: float) -> Job:
+    return replace(job, phase=Phase.READY, trouble=trouble, strikes=0, due_at=now + timedelta(seconds=delay_s))
+
+
+def _signature(trouble: Trouble) -> tuple[int | None, str | None]:
+    return trouble.http_status, trouble.api_code

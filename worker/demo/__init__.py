@@ -1,0 +1,3 @@
+"""
+The demonstration: everything on one machine, orders of mixed fate, and what became of them.
+"""

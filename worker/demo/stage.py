@@ -1,0 +1,94 @@
+"""
+The whole set-up on one machine: a broker, a simulated cloud and a worker, each its own process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.sandbox.processes import Child
+from worker.sandbox.rabbitmq import find_broker
+
+#: How a child of ours is started, whatever the PATH says.
+COMMAND = (sys.executable, "-m", "worker")
+_READY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """
+    What is running.
+
+    Attributes:
+        amqp_url: of the broker.
+        api_url: of the simulated cloud.
+        prefix: first part of the queue names.
+        broker_origin: in words, where the broker comes from.
+        is_own_broker: it was started for us and ends with us.
+        worker: the worker's process.
+        folder: logs and ledger.
+    """
+
+    amqp_url: str
+    api_url: str
+    prefix: str
+    broker_origin: str
+    is_own_broker: bool
+    worker: Child
+    folder: Path
+
+
+@asynccontextmanager
+async def staged(
+    folder: Path, talk: Callable[[str], None], prefix: str, settings: Mapping[str, str]
+) -> AsyncIterator[Stage]:
+    """
+    Everything running, the worker consuming; ended, in the right order, on leaving.
+
+    Args:
+        folder: for data and logs; the ledger in it is begun anew.
+        talk: gets a line for people at each step.
+        prefix: first part of the queue names.
+        settings: further `VPN_WORKER_...` variables for the worker.
+
+    Raises:
+        SandboxError: a part could not be started; with the reason and the end of its log.
+    """
+    home = folder / "stage"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    is_own_broker = not os.environ.get("VPN_WORKER_AMQP_URL")
+    async with find_broker(folder / "rabbitmq", talk) as broker:
+        talk(f"RabbitMQ: {broker.origin}")
+        simulator = Child([*COMMAND, "simulate", "--port", "0"], log_file=home / "simulator.log")
+        async with simulator:
+            api_url = (await simulator.ready_line("Simulated cloud", _READY_S)).split()[-1]
+            talk(f"Simulated cloud: {api_url}")
+            environment = _environment(broker.amqp_url, api_url, prefix, home) | dict(settings)
+            async with Child([*COMMAND, "run"], log_file=home / "worker.log", env=environment) as worker:
+                await worker.ready_line("{", _READY_S)
+                talk(f"Worker: pid {worker.pid}, log in {_shown(worker.log_file)}")
+                yield Stage(broker.amqp_url, api_url, prefix, broker.origin, is_own_broker, worker, home)
+
+
+def _environment(amqp_url: str, api_url: str, prefix: str, home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VPN_WORKER_")}
+    return kept | {
+        "VPN_WORKER_AMQP_URL": amqp_url,
+        "VPN_WORKER_API_URL": api_url,
+        "VPN_WORKER_AUTH": "none",
+        "VPN_WORKER_PREFIX": prefix,
+        "VPN_WORKER_LEDGER_URL": f"sqlite:///{home.absolute() / 'ledger.sqlite3'}",
+        # The simulated cloud answers at once: no need to look for a lost service as long as for a real one.
+        "VPN_WORKER_RECONCILE_WINDOW_S": "3",
+    }
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,219 @@
+"""
+Decide, act, write down: runs one job until it has a verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import structlog
+
+from messages.envelope import Request
+from messages.requests import to_api_body
+from worker.core.absorb import absorb_create, absorb_list
+from worker.core.answers import CreateAnswer, ListAnswer, Listed, Misconfigured, Throttled, Trouble
+from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover
+from worker.core.policy import Policy
+from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Tell, next_step
+from worker.core.telling import delayed_event, outcome_event
+from worker.gate import Gate
+from worker.patience import insist
+from worker.ports import Ack, Clock, Cloud, Dead, Later, Ledger, Saved, Verdict
+from worker.teller import Teller
+
+log = structlog.get_logger()
+
+#: Wait before a request whose job another worker holds, or took over, is tried again.
+HELD_DELAY_S = 5.0
+_TOLD = {
+    OutcomeKind.CREATED: "request.created",
+    OutcomeKind.FAILED: "request.failed",
+    OutcomeKind.IN_DOUBT: "request.in_doubt",
+}
+
+
+class _TakenOver(Exception):  # noqa: N818 - a turn of events, not an error
+    """
+    Another worker has the job now; what it needs to know is in the ledger or at the cloud.
+    """
+
+
+class _Stopping(Exception):  # noqa: N818 - a turn of events, not an error
+    """
+    The process stops before the next step could be made.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """
+    Everything the engine acts through.
+    """
+
+    ledger: Ledger
+    cloud: Cloud
+    teller: Teller
+    clock: Clock
+    gate: Gate
+
+
+class Engine:
+    """
+    Runs jobs. One instance serves all; each call of `run` works on one job that nobody else works on.
+
+    Args:
+        ports: what to act through.
+        policy: what to decide by.
+    """
+
+    def __init__(self, ports: Ports, policy: Policy) -> None:
+        self._ledger = ports.ledger
+        self._cloud = ports.cloud
+        self._teller = ports.teller
+        self._clock = ports.clock
+        self._gate = ports.gate
+        self._policy = policy
+
+    async def run(self, request: Request, job: Job, *, is_new: bool) -> Verdict:
+        """
+        Works on a claimed job until its outcome is told, or it must wait on a rung.
+
+        Args:
+            request: what was asked, for the body to POST and the headers of the events.
+            job: as claimed.
+            is_new: our own claim wrote the row, so an intent in it is ours and nothing was sent yet.
+        """
+        try:
+            if is_new and job.phase is Phase.SENT:
+                job = await self._send(request, job)
+            while True:
+                job = recover(job)
+                step = next_step(job, self._clock.now(), self._policy)
+                match step:
+                    case Shelve(delay_s=delay_s, tell=tell):
+                        return await self._shelve(await self._tell_delay(request, job) if tell else job, delay_s)
+                    case Tell(outcome=outcome):
+                        return await self._tell(request, job, outcome)
+                    case Post() | Look() | Rest() | Conclude():
+                        job = await self._act(step, request, job)
+                    case _:
+                        assert_never(step)
+        except _TakenOver:
+            log.warning("job.taken_over")
+            return Later(HELD_DELAY_S, job.first_seen_at, job.attempts, "another worker took the job over")
+        except _Stopping:
+            return await self._shelve(job, HELD_DELAY_S)
+
+    async def _act(self, step: Post | Look | Rest | Conclude, request: Request, job: Job) -> Job:
+        match step:
+            case Post():
+                return await self._post(request, job)
+            case Look():
+                return await self._look(job)
+            case Rest(delay_s=delay_s):
+                if not await self._gate.rest(delay_s):
+                    raise _Stopping
+                return job
+            case Conclude(outcome=outcome):
+                return await self._write_down(conclude(job, outcome))
+            case _:
+                assert_never(step)
+
+    async def _post(self, request: Request, job: Job) -> Job:
+        if not await self._gate.passed():
+            raise _Stopping
+        return await self._send(request, await self._write_down(intend(job, self._clock.now())))
+
+    async def _send(self, request: Request, job: Job) -> Job:
+        started_at = self._clock.now()
+        answer = await self._cloud.create(to_api_body(request.body))
+        now = self._clock.now()
+        self._note("create", answer, (now - started_at).total_seconds())
+        return await self._write_down(absorb_create(job, answer, now, self._clock.roll(), self._policy))
+
+    async def _look(self, job: Job) -> Job:
+        if not await self._gate.passed():
+            raise _Stopping
+        started_at = self._clock.now()
+        answer = await self._cloud.list_services(job.router_id)
+        now = self._clock.now()
+        self._note("list", answer, (now - started_at).total_seconds())
+        taken: frozenset[str] = frozenset()
+        if isinstance(answer, Listed):
+            ids = tuple(service.id for service in answer.services)
+            taken = await insist(self._gate, lambda: self._ledger.owned(ids, job.key))
+        looked = absorb_list(job, answer, taken, now, self._clock.roll(), self._policy)
+        return await self._write_down(looked) if looked != job else job
+
+    def _note(self, call: str, answer: CreateAnswer | ListAnswer, duration_s: float) -> None:
+        trouble: Trouble | None = getattr(answer, "trouble", None)
+        log.info(
+            "api.answered",
+            call=call,
+            answer=type(answer).__name__.lower(),
+            duration_s=round(duration_s, 4),
+            **({} if trouble is None else {"code": trouble.code, "http_status": trouble.http_status}),
+        )
+        match answer:
+            case Throttled(trouble=said, retry_after_s=retry_after_s):
+                self._gate.close_for(self._policy.pause_s if retry_after_s is None else retry_after_s, said.message)
+            case Misconfigured(trouble=said):
+                self._gate.close_for(self._policy.pause_s, f"{said.code}: {said.message}")
+            case _:
+                return
+
+    async def _write_down(self, job: Job) -> Job:
+        saved = await insist(self._gate, lambda: self._ledger.save(job, self._clock.now()))
+        match saved:
+            case Saved.WRITTEN:
+                return job
+            case Saved.LEASE_LOST:
+                raise _TakenOver
+            case Saved.SERVICE_TAKEN:
+                return await self._write_down(self._disputed(job))
+            case _:
+                assert_never(saved)
+
+    def _disputed(self, job: Job) -> Job:
+        # Two jobs were told the same id: billing must not count it twice, so a person decides.
+        service = job.outcome.service if job.outcome else None
+        log.error("job.service_disputed", service_id=service.id if service else None)
+        trouble = Trouble("service_disputed", f"Service {service.id if service else ''} belongs to another request.")
+        outcome = Outcome(
+            OutcomeKind.IN_DOUBT,
+            self._clock.now(),
+            trouble=trouble,
+            evidence=(service,) if service else (),
+            is_dead_letter=True,
+        )
+        return conclude(replace(job, outcome=None), outcome)
+
+    async def _shelve(self, job: Job, delay_s: float) -> Verdict:
+        # A failed release is no loss: the lease ends by itself.
+        await insist(self._gate, lambda: self._ledger.release(job, self._clock.now()))
+        last_error = job.trouble.message if job.trouble else ""
+        log.info("request.shelved", delay_s=round(delay_s, 3), attempts=job.attempts, reason=last_error)
+        return Later(delay_s, job.first_seen_at, job.attempts, last_error)
+
+    async def _tell_delay(self, request: Request, job: Job) -> Job:
+        event = delayed_event(job, self._clock.now())
+        log.info("request.delayed", attempts=job.attempts, reason=event.error.message if event.error else "")
+        await self._teller.tell(request, event, job.router_id)
+        return replace(job, delayed_told=True)
+
+    async def _tell(self, request: Request, job: Job, outcome: Outcome) -> Verdict:
+        event = outcome_event(job, outcome)
+        await self._teller.tell(request, event, event.service_id or job.router_id, is_outcome=True)
+        log.info(
+            _TOLD[outcome.kind],
+            service_id=event.service_id,
+            status=event.status,
+            attempts=job.attempts,
+            reconciled=outcome.reconciled,
+            code=outcome.trouble.code if outcome.trouble else None,
+            total_s=round((self._clock.now() - job.first_seen_at).total_seconds(), 4),
+        )
+        if not outcome.is_dead_letter:
+            return Ack()
+        return Dead(outcome.kind.value, job.first_seen_at, job.attempts, event.error.message if event.error else "")

@@ -1,0 +1,169 @@
+"""
+From a delivery to a verdict: decode, join or claim, run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from messages.envelope import Rejection, Request, decode_request
+from messages.faults import id_reused
+from worker.core.job import Job, RequestKey, open_job
+from worker.core.policy import Policy
+from worker.core.telling import rejected_event
+from worker.engine import HELD_DELAY_S, Engine
+from worker.errors import LedgerError
+from worker.gate import Gate
+from worker.patience import insist
+from worker.ports import Claimed, Clock, Dead, Delivery, GiveBack, Held, Later, Ledger, Reused, Verdict
+from worker.teller import Teller
+
+log = structlog.get_logger()
+
+#: Deliveries of one request that may end in an unforeseen error before it is parked.
+CRASH_LIMIT = 5
+_CRASH_DELAY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """
+    Everything the intake works with.
+    """
+
+    ledger: Ledger
+    engine: Engine
+    teller: Teller
+    clock: Clock
+    gate: Gate
+
+
+class Intake:
+    """
+    Takes deliveries in. A redelivery or duplicate of a request under way joins it and shares its verdict.
+
+    Args:
+        desk: what to work with.
+        policy: what to decide by.
+    """
+
+    def __init__(self, desk: Desk, policy: Policy) -> None:
+        self._desk = desk
+        self._policy = policy
+        self._running: dict[RequestKey, tuple[str, asyncio.Future[Verdict]]] = {}
+
+    @property
+    def in_flight(self) -> int:
+        """
+        Requests under way.
+        """
+        return len(self._running)
+
+    async def handle(self, delivery: Delivery) -> Verdict:
+        """
+        The verdict on a delivery, reached when everything it depends on is on disk and confirmed.
+
+        Never raises but for cancellation: a fault of ours must not stop the worker, nor lose the message.
+        """
+        decoded = decode_request(delivery.envelope)
+        structlog.contextvars.bind_contextvars(
+            request_id=decoded.id, request_source=decoded.source, correlation_id=decoded.correlation_id
+        )
+        try:
+            if isinstance(decoded, Rejection):
+                return await self._reject(decoded, delivery)
+            return await self._join_or_run(decoded, delivery)
+        except LedgerError as exc:
+            # Only a stop ends the patience with the ledger; the message stays where it is.
+            log.warning("request.given_back", error=str(exc))
+            return GiveBack()
+        except Exception:
+            log.exception("request.crashed", tries=delivery.tries)
+            return self._crashed(delivery)
+
+    async def _join_or_run(self, request: Request, delivery: Delivery) -> Verdict:
+        key = RequestKey(request.source, request.id)
+        under_way = self._running.get(key)
+        if under_way is not None:
+            digest, future = under_way
+            if digest != request.digest:
+                return await self._reject(_reused(request, delivery), delivery)
+            log.info("request.joined", is_redelivered=delivery.is_redelivered)
+            return await asyncio.shield(future)
+        # This must happen before the first await, or a second delivery would not see the first.
+        future = asyncio.get_running_loop().create_future()
+        self._running[key] = (request.digest, future)
+        verdict: Verdict = GiveBack()
+        try:
+            verdict = await self._run(request, delivery)
+        finally:
+            del self._running[key]
+            future.set_result(verdict)
+        return verdict
+
+    async def _run(self, request: Request, delivery: Delivery) -> Verdict:
+        now = self._desk.clock.now()
+        first_seen_at = delivery.first_seen_at or now
+        # A copy is a fresh message to the broker: the count says that its original may have been sent.
+        tries = max(delivery.tries, int(delivery.is_redelivered))
+        if not await self._desk.gate.passed():
+            return Later(HELD_DELAY_S, first_seen_at, tries, "the worker was stopping while paused")
+        fresh = self._fresh(request, first_seen_at)
+        job = open_job(fresh, now, is_redelivered=delivery.is_redelivered, published_at=delivery.published_at)
+        claim = await insist(self._desk.gate, lambda: self._desk.ledger.claim(job, self._desk.clock.now()))
+        match claim:
+            case Claimed(job=claimed, is_new=is_new):
+                return await self._desk.engine.run(request, claimed, is_new=is_new)
+            case Held(until=until):
+                log.info("request.held_elsewhere", until=until.isoformat())
+                return Later(HELD_DELAY_S, first_seen_at, tries, "another worker is at it")
+            case Reused():
+                return await self._reject(_reused(request, delivery), delivery)
+
+    def _fresh(self, request: Request, first_seen_at: datetime) -> Job:
+        spec = request.body.vpnservice
+        return Job(
+            key=RequestKey(request.source, request.id),
+            digest=request.digest,
+            router_id=spec.router_id,
+            first_seen_at=first_seen_at,
+            deadline_at=first_seen_at + timedelta(seconds=self._policy.request_deadline_s),
+            wanted=spec.model_dump(exclude_unset=True),
+            expires_at=request.expires_at,
+        )
+
+    async def _reject(self, rejection: Rejection, delivery: Delivery) -> Verdict:
+        now = self._desk.clock.now()
+        event = rejected_event(rejection, now)
+        # The digest tells apart different bad messages under one id.
+        await self._desk.teller.tell(rejection, event, None, sequence=int(rejection.digest[:8], 16), is_outcome=True)
+        words = event.error.message if event.error else ""
+        log.info("request.rejected", reason=words, faults=len(rejection.errors))
+        return Dead("rejected", delivery.first_seen_at or now, delivery.tries, words)
+
+    def _crashed(self, delivery: Delivery) -> Verdict:
+        now = self._desk.clock.now()
+        first_seen_at = delivery.first_seen_at or now
+        tries = delivery.tries + 1
+        if tries >= CRASH_LIMIT:
+            return Dead("crashed", first_seen_at, tries, "an unforeseen error in the worker; see its log")
+        return Later(_CRASH_DELAY_S, first_seen_at, tries, "an unforeseen error in the worker; see its log")
+
+
+def _reused(request: Request, delivery: Delivery) -> Rejection:
+    path = "message_id" if delivery.envelope.message_id == request.id else "ce-id"
+    return Rejection(
+        source=request.source,
+        id=request.id,
+        correlation_id=request.correlation_id,
+        reply_to=request.reply_to,
+        errors=(id_reused(path, request.id),),
+        digest=request.digest,
+        extensions=request.extensions,
+        traceparent=request.traceparent,
+        tracestate=request.tracestate,
+    )

@@ -1,0 +1,3 @@
+"""
+The ledger: every job on disk before it matters; the only room with SQL.
+"""

@@ -1,0 +1,38 @@
+"""
+Patience with the ledger: a full disk or a locked file passes, and until then the unacked message is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from worker.errors import LedgerError
+from worker.gate import Gate
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+_WAIT_S = 1.0
+
+
+async def insist(gate: Gate, act: Callable[[], Awaitable[T]]) -> T:
+    """
+    What `act` gives, tried again every second while the ledger refuses.
+
+    Args:
+        gate: tells when the process stops.
+        act: a call to the ledger that is safe to repeat.
+
+    Raises:
+        LedgerError: it still refuses, and the process is stopping.
+    """
+    while True:
+        try:
+            return await act()
+        except LedgerError as exc:
+            log.warning("ledger.unavailable", error=str(exc), retry_in_s=_WAIT_S)
+            if not await gate.rest(_WAIT_S):
+                raise

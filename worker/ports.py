@@ -1,0 +1,225 @@
+"""
+What the flows need from outside, as small protocols; each docstring is the promise an edge makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from messages.envelope import Envelope
+from worker.core.answers import CreateAnswer, ListAnswer
+from worker.core.job import Job, RequestKey
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    One arrival of a message.
+
+    Attributes:
+        envelope: body, headers and properties.
+        is_redelivered: the broker cannot rule out an earlier delivery.
+        token: what the broker room needs to settle it; opaque to everybody else.
+        published_at: the publisher's timestamp, if it set one.
+        first_seen_at: when the first worker saw it, if it has been on a rung.
+        tries: tries made before it went on a rung.
+    """
+
+    envelope: Envelope
+    is_redelivered: bool
+    token: object
+    published_at: datetime | None = None
+    first_seen_at: datetime | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """
+    Verdict: everything is said, forget the delivery.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """
+    Verdict: a copy goes to the rung nearest to `delay_s`, then the delivery is acked.
+    """
+
+    delay_s: float
+    first_seen_at: datetime
+    attempts: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """
+    Verdict: a copy goes to the dead letters with its reason, then the delivery is acked.
+    """
+
+    reason: str
+    first_seen_at: datetime
+    attempts: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """
+    Verdict: leave the delivery unacked; the broker redelivers it when the connection closes (drain).
+    """
+
+
+Verdict = Ack | Later | Dead | GiveBack
+
+
+class Published(Enum):
+    """
+    What became of one publish.
+
+    ACKED: the broker has it. NACKED: it has not. RETURNED: no queue is bound for it.
+    TIMED_OUT: it may have it (broker-facts: What aio-pika does, 7). LOST: the connection went, it may have it.
+    """
+
+    ACKED = "acked"
+    NACKED = "nacked"
+    RETURNED = "returned"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+
+
+class Publisher(Protocol):
+    """
+    Publishes events. Safe to call from many tasks, and safe to repeat: readers know an event by its id.
+    """
+
+    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
+        """
+        Sends one event; returns within the publish timeout whatever the broker does. Only ACKED means it is kept.
+        """
+        ...
+
+    async def reply(self, event: Envelope, reply_to: str) -> Published:
+        """
+        Sends a copy of an outcome to the queue that a requester named. RETURNED when it is gone.
+        """
+        ...
+
+
+class Cloud(Protocol):
+    """
+    The cloud's VPN service API. Never raises for what the cloud or the network does: that is an answer.
+    """
+
+    async def create(self, body: bytes) -> CreateAnswer:
+        """
+        POSTs `body` once. Not safe to repeat after Unknown.
+        """
+        ...
+
+    async def list_services(self, router_id: str) -> ListAnswer:
+        """
+        Every service of a router, all pages. Safe to repeat.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """
+    The job is ours until the lease ends; `is_new` when this claim wrote its row.
+    """
+
+    job: Job
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """
+    Another worker holds the job until about `until`.
+    """
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """
+    The key belongs to a request with another body.
+    """
+
+
+Claim = Claimed | Held | Reused
+
+
+class Saved(Enum):
+    """
+    What became of a write to the ledger; only WRITTEN changed anything.
+
+    LEASE_LOST: another worker has taken the job over. SERVICE_TAKEN: another job owns the service id.
+    """
+
+    WRITTEN = "written"
+    LEASE_LOST = "lease_lost"
+    SERVICE_TAKEN = "service_taken"
+
+
+class Ledger(Protocol):
+    """
+    The durable record of jobs. Every write is on disk when the call returns; concurrent writes share a commit.
+    Every call may raise LedgerError, with nothing written; repeating it is safe.
+    """
+
+    async def claim(self, job: Job, now: datetime) -> Claim:
+        """
+        Takes the lease of the job with this key, writing `job` as its row if there is none. Safe to repeat.
+        """
+        ...
+
+    async def save(self, job: Job, now: datetime) -> Saved:
+        """
+        Writes the job. While it is under way our lease is renewed; once it is done the lease is given up.
+        """
+        ...
+
+    async def release(self, job: Job, now: datetime) -> Saved:
+        """
+        Writes the job and gives the lease up, so that any worker can claim it at once.
+        """
+        ...
+
+    async def owned(self, service_ids: Iterable[str], by_others_than: RequestKey) -> frozenset[str]:
+        """
+        Those of the ids that belong to another job.
+        """
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """
+        How many jobs there are in each phase, outcomes told apart.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """
+    Time and luck; the only source of both for the flows.
+    """
+
+    def now(self) -> datetime:
+        """
+        The time, aware UTC.
+        """
+        ...
+
+    def roll(self) -> float:
+        """
+        A random number in [0, 1).
+        """
+        ...

@@ -1,0 +1,3 @@
+"""
+What operators see: logs today, metrics and traces beside them.
+"""
