@@ -24,6 +24,8 @@ from worker.teller import Teller
 
 log = structlog.get_logger()
 
+#: A cloud that throttles and asks for no wait at all must not be hammered.
+LEAST_PAUSE_S = 0.5
 #: Wait before a request whose job another worker holds, or took over, is tried again.
 HELD_DELAY_S = 5.0
 _TOLD = {
@@ -157,7 +159,8 @@ class Engine:
         )
         match answer:
             case Throttled(trouble=said, retry_after_s=retry_after_s):
-                self._gate.close_for(self._policy.pause_s if retry_after_s is None else retry_after_s, said.message)
+                pause_s = self._policy.pause_s if retry_after_s is None else max(retry_after_s, LEAST_PAUSE_S)
+                self._gate.close_for(pause_s, said.message)
             case Misconfigured(trouble=said):
                 self._gate.close_for(self._policy.pause_s, f"{said.code}: {said.message}")
             case _:

@@ -4,6 +4,7 @@ The command line: one thin file a command; heavy imports sit inside the commands
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -54,6 +55,8 @@ def main() -> None:
     """
     Runs the command line; our own errors become one clear line and their exit status.
     """
+    # What libraries would print by themselves is told in our own words.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         app()
     except VpnWorkerError as exc:

@@ -17,7 +17,7 @@ def run(
     auth: Annotated[str | None, typer.Option(envvar="VPN_WORKER_AUTH", help="token or none.")] = None,
     ledger_url: Annotated[str | None, typer.Option(envvar="VPN_WORKER_LEDGER_URL", help="Where jobs are kept.")] = None,
     prefix: Prefix = None,
-    concurrency: Annotated[int | None, typer.Option(envvar="VPN_WORKER_CONCURRENCY", help="Requests at once.")] = None,
+    concurrency: Annotated[str | None, typer.Option(envvar="VPN_WORKER_CONCURRENCY", help="Requests at once.")] = None,
     log_level: Annotated[
         str | None, typer.Option(envvar="VPN_WORKER_LOG_LEVEL", help="The least level logged.")
     ] = None,
@@ -38,6 +38,7 @@ def run(
     from worker.settings import Settings, load_settings
     from worker.telemetry.logs import configure_logs
 
+    # As texts: the settings check them all, and report every fault at once.
     flags = {
         "amqp_url": amqp_url,
         "api_url": api_url,

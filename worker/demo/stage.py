@@ -65,7 +65,8 @@ async def staged(
     home.mkdir(parents=True)
     is_own_broker = not os.environ.get("VPN_WORKER_AMQP_URL")
     async with find_broker(folder / "rabbitmq", talk) as broker:
-        talk(f"RabbitMQ: {broker.origin}")
+        if not is_own_broker:
+            talk(f"RabbitMQ: {broker.origin}")
         simulator = Child([*COMMAND, "simulate", "--port", "0"], log_file=home / "simulator.log")
         async with simulator:
             api_url = (await simulator.ready_line("Simulated cloud", _READY_S)).split()[-1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -16,6 +17,8 @@ from worker.demo.batch import Demonstration, Progress
 from worker.demo.stage import Stage
 
 _STYLES = {"created": "green", "failed": "red", "rejected": "yellow", "in doubt": "magenta", "sent": "cyan"}
+#: Enough of a service id to see which is which.
+_SHORT_ID = 8
 _VPN_WORKER = ".venv/bin/vpn-worker"
 _ROUTER_ID = "66e3b16c-8ce5-40fb-bb49-ab6d8dc3f2aa"  # doc: example request, router_id
 
@@ -25,7 +28,7 @@ def showing(rows: Sequence[Progress]) -> Iterator[Callable[[], None]]:
     """
     The table, redrawn at a terminal on every call of what it gives; elsewhere drawn once, at the end.
     """
-    console = Console(width=None if Console().is_terminal else 150)
+    console = Console()
     if not console.is_terminal:
         yield lambda: None
         console.print(_table(rows))
@@ -35,11 +38,18 @@ def showing(rows: Sequence[Progress]) -> Iterator[Callable[[], None]]:
 
 
 def _table(rows: Sequence[Progress]) -> Table:
-    table = Table(title="What became of each order", title_justify="left", title_style="bold")
+    table = Table(
+        title="What became of each order",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        expand=True,
+    )
     table.add_column("order", no_wrap=True)
-    table.add_column("what is special")
+    table.add_column("what is special", width=22)
     table.add_column("outcome", no_wrap=True)
-    table.add_column("service id, or why not", overflow="fold")
+    table.add_column("service, or why not", overflow="fold", ratio=1)
     table.add_column("tries", justify="right")
     table.add_column("took", justify="right", no_wrap=True)
     for row in rows:
@@ -58,9 +68,9 @@ def _told(row: Progress) -> Text:
     if outcome.error is not None:
         faults = "; ".join(f"{fault.path}: {fault.message}" for fault in outcome.error.fields)
         return Text(faults or outcome.error.message)
-    note = " (found by looking, not created again)" if outcome.reconciled else ""
-    note = " (the same event again, same event id)" if row.is_repeat else note
-    return Text(f"{outcome.service_id} {outcome.status}{note}")
+    note = ", found by looking, not created again" if outcome.reconciled else ""
+    note = ", the same event again under the same id" if row.is_repeat else note
+    return Text(f"{(outcome.service_id or '')[:_SHORT_ID]}… {outcome.status}{note}")
 
 
 def show_end(demonstration: Demonstration) -> None:

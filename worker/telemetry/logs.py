@@ -17,6 +17,9 @@ LogFormat = Literal["auto", "json", "text"]
 #: Libraries whose own chatter is told by our events already.
 _QUIET = {"aio_pika": logging.CRITICAL, "aiormq": logging.CRITICAL, "aiohttp": logging.WARNING}
 
+#: Keys that a line begins with, so that a person can read it too.
+_FIRST = ("timestamp", "level", "event", "request_id")
+
 
 def configure_logs(level: str, log_format: LogFormat) -> None:
     """
@@ -61,7 +64,8 @@ def escape_controls(_: object, __: str, event: MutableMapping[str, Any]) -> Muta
 
 
 def _to_json(_: object, __: str, event: MutableMapping[str, Any]) -> str:
-    return orjson.dumps(event, default=str).decode()
+    first = {name: event.pop(name) for name in _FIRST if name in event}
+    return orjson.dumps({**first, **event}, default=str).decode()
 
 
 class _Forward(logging.Handler):
