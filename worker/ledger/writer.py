@@ -9,6 +9,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ class _Order:
     work: Callable[[sqlite3.Connection], Any]
     future: asyncio.Future[Any]
     result: Any = None
+    error: Exception | None = None
 
 
 class GroupWriter:
@@ -55,6 +57,7 @@ class GroupWriter:
 
         Raises:
             LedgerError: the database refused; nothing of the group was written.
+            Exception: what `work` raised about its own values; nothing of it was written, the rest of the group was.
         """
         if self._is_closed:
             raise LedgerError("The ledger is closed.")
@@ -108,21 +111,33 @@ class GroupWriter:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for order in group:
-                order.result = order.work(connection)
+                _carry_out(order, connection)
             connection.execute("COMMIT")
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the callers must hear of it and the thread must live
+        except sqlite3.Error as exc:
             error = LedgerError(f"The ledger could not be written: {exc}")
             error.__cause__ = exc
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                connection.rollback()
         self._loop.call_soon_threadsafe(_deliver, group, error)
+
+
+def _carry_out(order: _Order, connection: sqlite3.Connection) -> None:
+    try:
+        order.result = order.work(connection)
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError) as exc:
+        order.error = exc
+    except sqlite3.Error:
+        raise
+    except Exception as exc:  # noqa: BLE001 - a job that cannot be written must not harm its neighbours
+        order.error = exc
 
 
 def _deliver(group: list[_Order], error: LedgerError | None) -> None:
     for order in group:
         if order.future.done():
             continue
-        if error is None:
+        failure = error or order.error
+        if failure is None:
             order.future.set_result(order.result)
         else:
-            order.future.set_exception(error)
+            order.future.set_exception(failure)
