@@ -4,12 +4,14 @@ Every knob of the worker, with its unit, range, default and help; read once, at 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
@@ -22,9 +24,13 @@ ENV_PREFIX = "VPN_WORKER_"
 
 
 def _is_amqp(url: SecretStr) -> SecretStr:
+    url = SecretStr(url.get_secret_value().strip())
     read = _url(url.get_secret_value())
-    if read is None or read.scheme not in {"amqp", "amqps"} or not read.host:
-        raise ValueError("must look like amqp://user:password@host:5672/vhost (or amqps://)")
+    if read is None or read.scheme not in {"amqp", "amqps"} or not read.host or "@" in read.path:
+        raise ValueError(
+            "must look like amqp://user:password@host:5672/vhost (or amqps://); "
+            "write / @ : in user or password as %2F %40 %3A"
+        )
     return url
 
 
@@ -46,6 +52,40 @@ def _is_prefix(prefix: str) -> str:
     return prefix
 
 
+def _is_token(token: SecretStr | None, read: ValidationInfo) -> SecretStr | None:
+    # A secret from a Kubernetes variable often ends in a line break.
+    text = token.get_secret_value().strip() if token else ""
+    if not text:
+        if read.data.get("auth") == "token":
+            raise ValueError(f"is needed (or the file in {ENV_PREFIX}AUTH_TOKEN_FILE) when {ENV_PREFIX}AUTH is token")
+        return None
+    if not text.isascii() or not text.isprintable() or " " in text:
+        # It becomes a header; the HTTP library would fail at each call.
+        raise ValueError("must be printable ASCII without spaces")
+    return SecretStr(text)
+
+
+def _is_shorter_than_the_lease(timeout_s: float, read: ValidationInfo) -> float:
+    if timeout_s >= read.data.get("lease_s", math.inf):
+        raise ValueError(f"must be less than {ENV_PREFIX}LEASE_S")
+    return timeout_s
+
+
+@dataclass(frozen=True, slots=True)
+class _UnreadableFile:
+    """
+    Stands for a secret whose file cannot be read, until validation tells it with the other faults.
+    """
+
+    words: str
+
+
+def _is_read(value: object) -> object:
+    if isinstance(value, _UnreadableFile):
+        raise ValueError(value.words)  # noqa: TRY004 - pydantic takes a ValueError for a fault
+    return value
+
+
 def _url(text: str) -> URL | None:
     try:
         return URL(text)
@@ -63,7 +103,7 @@ class BrokerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    amqp_url: Annotated[SecretStr, AfterValidator(_is_amqp)] = Field(
+    amqp_url: Annotated[SecretStr, BeforeValidator(_is_read), AfterValidator(_is_amqp)] = Field(
         SecretStr("amqp://guest:guest@127.0.0.1:5672/"), description="RabbitMQ, with user, password and virtual host."
     )
     prefix: Annotated[str, AfterValidator(_is_prefix)] = Field(
@@ -104,7 +144,9 @@ class Settings(BrokerSettings):
     auth: Literal["token", "none"] = Field(
         "token", description="How to log in: a fixed token, or not at all (simulator)."
     )
-    auth_token: SecretStr | None = Field(None, description="Sent as X-Auth-Token; needed when auth is token.")
+    auth_token: Annotated[SecretStr | None, BeforeValidator(_is_read), AfterValidator(_is_token)] = Field(
+        None, validate_default=True, description="Sent as X-Auth-Token; needed when auth is token."
+    )
     ledger_url: Annotated[str, AfterValidator(_is_ledger)] = Field(
         "sqlite:///vpn-worker.sqlite3",
         description="Where jobs are recorded; a relative path is from the working folder.",
@@ -113,7 +155,9 @@ class Settings(BrokerSettings):
         120.0, ge=10, le=3600, description="Seconds a claim on a request lasts; must exceed the API timeout."
     )
     concurrency: int = Field(20, ge=1, le=5000, description="Requests under way at once, and the prefetch.")
-    api_timeout_s: float = Field(30.0, gt=0, le=300, description="Seconds for one API call, all in all.")
+    api_timeout_s: Annotated[float, AfterValidator(_is_shorter_than_the_lease)] = Field(
+        30.0, gt=0, le=300, validate_default=True, description="Seconds for one API call, all in all."
+    )
     api_connect_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds to connect to the API.")
     publish_timeout_s: float = Field(10.0, gt=0, le=120, description="Seconds until a publish counts as unknown.")
     shutdown_grace_s: float = Field(25.0, ge=0, le=600, description="Seconds to finish what is under way at SIGTERM.")
@@ -144,17 +188,6 @@ class Settings(BrokerSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="JSON, text, or auto: text at a terminal, JSON elsewhere."
     )
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Settings:
-        faults = []
-        if self.auth == "token" and self.auth_token is None:
-            faults.append(f"{ENV_PREFIX}AUTH_TOKEN (or _FILE) is needed when {ENV_PREFIX}AUTH is token")
-        if self.lease_s <= self.api_timeout_s:
-            faults.append(f"{ENV_PREFIX}LEASE_S must exceed {ENV_PREFIX}API_TIMEOUT_S")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
 
     @property
     def ledger_path(self) -> Path:
@@ -192,7 +225,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         try:
             return Path(path).read_text(encoding="utf-8").strip(), field_name, False
         except (OSError, UnicodeDecodeError) as exc:
-            raise SettingsError(f"{name}: cannot read the file it names ({exc})") from exc
+            return _UnreadableFile(f"the file that {name} names cannot be read ({exc})"), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         read = {}

@@ -53,6 +53,13 @@ def _names_the_token(fault: Fault) -> bool:
     return "token" in said and any(word in said for word in ("invalid", "expired", "not valid"))
 
 
+def _has_own_code(fault: Fault) -> bool:
+    # Web servers and frameworks repeat the status as the code ("404", "404 Not Found"): that tells of the URL, not of
+    # a router that is not there.
+    code = fault.api_code or ""
+    return code != "" and not code[0].isdigit()
+
+
 # fmt: off
 TABLE: tuple[Row, ...] = (
     # codes that mean the same under any status; APIGW. (Huawei) and APIG. (OTC) are the same codes
@@ -78,7 +85,7 @@ TABLE: tuple[Row, ...] = (
     _row("425", "", Class.BUSY, "busy"),
     # the body was fully sent when an answer came, so 408 may have been executed
     _row("408", "", Class.UNKNOWN, "request_timeout"),
-    _row("404", "", Class.REFUSED, "not_found", lambda fault: fault.api_code is not None),
+    _row("404", "", Class.REFUSED, "not_found", _has_own_code),
     _row("404 405 406 407 410 413 414 415 501", "", Class.MISCONFIGURED, "endpoint_wrong"),
     _row("400 403", "", Class.REFUSED, "refused"),
 )

@@ -18,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from worker.cloud.classify import Class, classify, classify_look
-from worker.cloud.wire import Fault, read_fault, read_service, read_services
+from worker.cloud.wire import Fault, one_line, read_fault, read_service, read_services, to_code
 from worker.core.answers import (
     Busy,
     Conflict,
@@ -38,6 +38,9 @@ _PATH = "/v2.0/vpn/vpnservices"  # doc: URI
 _CREATED = frozenset({200, 201, 202})
 _BODY_LIMIT = 1024 * 1024
 _PAGE_LIMIT = 100
+_WORDS_LIMIT = 300
+#: The longest wait that is believed: a date in the wrong century must not stop the worker.
+_RETRY_AFTER_LIMIT_S = 3600.0
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-Openstack-Request-Id")
 
 
@@ -71,7 +74,7 @@ class _Reply:
 
     @property
     def request_id(self) -> str | None:
-        return next((self.headers[name] for name in _REQUEST_ID_HEADERS if name in self.headers), None)
+        return to_code(next((self.headers[name] for name in _REQUEST_ID_HEADERS if name in self.headers), None))
 
     def fault(self) -> Fault:
         return read_fault(self.status, self.body, self.request_id)
@@ -80,12 +83,17 @@ class _Reply:
 @dataclass(frozen=True, slots=True)
 class _NoReply:
     """
-    No HTTP answer; `is_sent` tells whether the cloud can have seen the request.
+    No HTTP answer.
+
+    Attributes:
+        is_sent: whether the cloud can have seen the request.
+        words: why there is none.
+        config_fault: our code, when every request would fare alike until somebody mends a setting.
     """
 
     is_sent: bool
-    is_certificate: bool
     words: str
+    config_fault: str | None = None
 
 
 class CloudClient:
@@ -140,11 +148,9 @@ class CloudClient:
         """
         See Cloud.list_services.
         """
-        url: URL | None = self._base.with_query(router_id=router_id)
+        url = self._base.with_query(router_id=router_id)
         services: list[Service] = []
         for _ in range(_PAGE_LIMIT):
-            if url is None:
-                return Listed(tuple(services))
             reply = await self._call("GET", url, None)
             if isinstance(reply, _NoReply):
                 return _unanswered_look(reply)
@@ -152,7 +158,12 @@ class CloudClient:
             if page is None:
                 return _failed_look(reply)
             services.extend(page[0])
-            url = self._next_page(page[1])
+            if page[1] is None:
+                return Listed(tuple(services))
+            try:
+                url = self._next_page(page[1])
+            except ValueError:
+                return Busy(Trouble("look_failed", "The cloud's link to the next page cannot be read.", 200))
         return Busy(Trouble("look_failed", f"The list of router {router_id} has more than {_PAGE_LIMIT} pages."))
 
     async def show(self, service_id: str) -> Service | ListAnswer:
@@ -167,9 +178,9 @@ class CloudClient:
         service = read_service(reply.body) if reply.status == 200 else None
         return service or _failed_look(reply)
 
-    def _next_page(self, href: str | None) -> URL | None:
+    def _next_page(self, href: str) -> URL:
         # Only the query of a link is used: credentials never follow a link to another host.
-        return self._base.with_query(URL(href).query) if href else None
+        return self._base.with_query(URL(href).query)
 
     async def _call(self, method: str, url: URL, body: bytes | None) -> _Reply | _NoReply:
         assert self._session is not None, "use the client as a context manager"  # noqa: S101
@@ -185,9 +196,13 @@ class CloudClient:
             ) as response:
                 return _Reply(response.status, response.headers, await _read_capped(response))
         except aiohttp.ClientConnectorCertificateError as exc:
-            return _NoReply(is_sent=False, is_certificate=True, words=_words(exc))
+            return _NoReply(is_sent=False, words=_words(exc), config_fault="certificate_refused")
+        except ValueError as exc:
+            # A header or URL that cannot be written. Its words may hold the secret that is wrong.
+            words = f"{type(exc).__name__}: the request cannot be written; check the token and the URL"
+            return _NoReply(is_sent=sent.is_sent, words=words, config_fault="request_unwritable")
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError, asyncio.IncompleteReadError) as exc:
-            return _NoReply(is_sent=sent.is_sent, is_certificate=False, words=_words(exc))
+            return _NoReply(is_sent=sent.is_sent, words=_words(exc))
 
 
 async def _note_sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
@@ -205,20 +220,20 @@ async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _words(exc: BaseException) -> str:
-    return f"{type(exc).__name__}: {exc}"[:300] if str(exc) else type(exc).__name__
+    return one_line(f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__, _WORDS_LIMIT)
 
 
 def _unanswered_create(reply: _NoReply) -> CreateAnswer:
-    if reply.is_certificate:
-        return Misconfigured(Trouble("certificate_refused", f"The cloud's certificate is not trusted. {reply.words}"))
     if reply.is_sent:
         return Unknown(Trouble("answer_lost", f"The request was sent and no answer came. {reply.words}"))
+    if reply.config_fault:
+        return Misconfigured(Trouble(reply.config_fault, f"Nothing was sent. {reply.words}"))
     return Busy(Trouble("unreachable", f"The cloud could not be reached; nothing was sent. {reply.words}"))
 
 
 def _unanswered_look(reply: _NoReply) -> Busy | Misconfigured:
-    if reply.is_certificate:
-        return Misconfigured(Trouble("certificate_refused", f"The cloud's certificate is not trusted. {reply.words}"))
+    if reply.config_fault:
+        return Misconfigured(Trouble(reply.config_fault, f"Nothing was sent. {reply.words}"))
     return Busy(Trouble("look_failed", f"The look-up had no answer. {reply.words}"))
 
 
@@ -263,15 +278,17 @@ def retry_after_s(text: str | None, now: datetime | None = None) -> float | None
     Seconds that a Retry-After header asks for, in either of its forms (RFC 9110, 10.2.3).
 
     Returns:
-        0 or more; None when there is no header or it makes no sense.
+        0 to 3600; None when there is no header or it makes no sense.
     """
-    if text is None:
-        return None
-    if text.strip().isdigit():
+    asked_s = None if text is None else _asked_s(text.strip(), now or datetime.now(UTC))
+    return None if asked_s is None else min(max(0.0, asked_s), _RETRY_AFTER_LIMIT_S)
+
+
+def _asked_s(text: str, now: datetime) -> float | None:
+    if text.isascii() and text.isdigit():
         return float(text)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+        return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, OverflowError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())

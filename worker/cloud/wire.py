@@ -5,14 +5,16 @@ The cloud's error bodies and services, as the documents describe them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from messages.services import created_at_of
 from worker.core.answers import Service
 
 _MESSAGE_LIMIT = 500
+_CODE_LIMIT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Fault:
 
     Attributes:
         http_status: of the answer.
-        api_code: `NeutronError.type`, `error_code`, `code` or `errorCode`; None for HTML or an empty body.
+        api_code: `NeutronError.type`, `error_code`, `code` or `errorCode`, at most 128 characters; None for HTML or
+            an empty body.
         message: the cloud's words, at most 500 characters, on one line.
         request_id: from the body or the headers.
     """
@@ -41,10 +44,12 @@ def read_fault(http_status: int, body: bytes, header_request_id: str | None) -> 
     inner = read.get("NeutronError") or read.get("error") or read
     if isinstance(inner, str):
         inner = {"message": inner}
-    code = _first(inner, "type", "error_code", "errorCode", "code", "title")
-    message = _first(inner, "message", "error_msg", "errorMsg", "detail")
+    code = _first(inner, "type", "error_code", "errorCode", "code")
+    message = _first(inner, "message", "error_msg", "errorMsg", "detail", "title")
     request_id = _first(read, "request_id", "requestId") or header_request_id
-    return Fault(http_status, code, _one_line(message or f"HTTP {http_status}"), request_id)
+    return Fault(
+        http_status, to_code(code), one_line(message or f"HTTP {http_status}", _MESSAGE_LIMIT), to_code(request_id)
+    )
 
 
 def read_service(body: bytes) -> Service | None:
@@ -79,18 +84,27 @@ def to_service(shown: object) -> Service | None:
     service_id, status = shown.get("id"), shown.get("status")
     if not isinstance(service_id, str) or not service_id:
         return None
-    return Service(service_id, status if isinstance(status, str) else None, shown, _moment(shown.get("created_at")))
+    created_at = created_at_of(shown.get("created_at"))
+    return Service(
+        service_id,
+        status if isinstance(status, str) else None,
+        shown,
+        datetime.fromisoformat(created_at) if created_at else None,
+    )
 
 
-def _moment(text: object) -> datetime | None:
-    # doc: example response, "2020-08-05 12:36:35.921257": no zone, UTC
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+def one_line(text: str, limit: int) -> str:
+    """
+    The text without anything that could forge a line or cannot be written as UTF-8, at most `limit` characters.
+    """
+    return "".join(char if char.isprintable() else " " for char in text[:limit])
+
+
+def to_code(text: str | None) -> str | None:
+    """
+    A code or request id as it is safe to keep, whoever wrote it; None for none.
+    """
+    return None if text is None else one_line(text, _CODE_LIMIT)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -111,7 +125,3 @@ def _first(fields: object, *names: str) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
     return None
-
-
-def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LIMIT]

@@ -22,7 +22,7 @@ from worker.core.answers import (
     Trouble,
     Unknown,
 )
-from worker.core.backoff import look_delay_s, retry_delay_s
+from worker.core.backoff import failed_look_delay_s, look_delay_s, retry_delay_s
 from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, conclude, start_looking
 from worker.core.ownership import Nothing, Ours, Several, Someone, judge
 from worker.core.policy import Policy, WhenNotFound
@@ -41,7 +41,7 @@ def absorb_create(job: Job, answer: CreateAnswer, now: datetime, roll: float, po
     """
     match answer:
         case Created(service=service):
-            return conclude(job, Outcome(OutcomeKind.CREATED, now, service=service))
+            return conclude(job, _made(service, now, reconciled=False))
         case Refused(trouble=trouble):
             return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
         case Busy(trouble=trouble, retry_after_s=retry_after_s):
@@ -75,8 +75,11 @@ def absorb_list(job: Job, answer: ListAnswer, taken: frozenset[str], now: dateti
     """
     match answer:
         case Busy(trouble=trouble, retry_after_s=retry_after_s):
-            delay_s = max(look_delay_s(job.looks, roll), retry_after_s or 0.0)
-            return replace(job, due_at=now + timedelta(seconds=delay_s), trouble=job.trouble or trouble)
+            waited_s = (now - (job.doubt_since or now)).total_seconds()
+            delay_s = max(look_delay_s(job.looks, roll), failed_look_delay_s(waited_s, roll), retry_after_s or 0.0)
+            # After the deadline a failed look counts: there is no time for another (next_step).
+            looks = job.looks + (now >= job.deadline_at)
+            return replace(job, due_at=now + timedelta(seconds=delay_s), trouble=job.trouble or trouble, looks=looks)
         case Throttled() | Misconfigured():
             return job
         case Listed(services=services):
@@ -90,8 +93,13 @@ def _absorb_services(
 ) -> Job:
     finding = judge(job, services, taken, policy.clock_tolerance_s)
     match finding:
+        case Ours(service=service) if job.doubt is Doubt.STRANGER and job.first_sent_at is None:
+            # It fits, but nothing says that it is not older than the request: evidence, no proof.
+            trouble = Trouble("age_unknown", f"Service {service.id} fits, but may be older than the request.")
+            outcome = Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble, evidence=(service,), is_dead_letter=True)
+            return conclude(job, outcome)
         case Ours(service=service):
-            return conclude(job, _found(service, now))
+            return conclude(job, _made(service, now, reconciled=True))
         case Several(services=several):
             trouble = Trouble("several_matches", f"{len(several)} services match the request; none can be told apart.")
             outcome = Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble, evidence=several, is_dead_letter=True)
@@ -104,14 +112,14 @@ def _absorb_services(
             assert_never(finding)
 
 
-def _found(service: Service, now: datetime) -> Outcome:
+def _made(service: Service, now: datetime, *, reconciled: bool) -> Outcome:
     if service.status != "ERROR":
-        return Outcome(OutcomeKind.CREATED, now, service=service, reconciled=True)
+        return Outcome(OutcomeKind.CREATED, now, service=service, reconciled=reconciled)
     # A half-made leftover must be reported with its id, never as created (docs of the cloud API, Life of a service).
     trouble = Trouble(
         "service_error", f"The cloud left service {service.id} in status ERROR; delete it and order again."
     )
-    return Outcome(OutcomeKind.FAILED, now, service=service, trouble=trouble, is_retryable=True, reconciled=True)
+    return Outcome(OutcomeKind.FAILED, now, service=service, trouble=trouble, is_retryable=True, reconciled=reconciled)
 
 
 def _in_the_way(job: Job, service: Service, now: datetime) -> Outcome:
@@ -128,7 +136,7 @@ def _not_found(job: Job, now: datetime, roll: float, policy: Policy) -> Job:
     since = job.doubt_since or now
     look_again = replace(job, due_at=now + timedelta(seconds=look_delay_s(job.looks, roll)))
     match job.doubt:
-        case Doubt.CONFLICT:
+        case Doubt.CONFLICT if not job.may_own:
             if job.looks < policy.conflict_looks:
                 return look_again
             return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=job.trouble, is_retryable=True))
@@ -148,12 +156,24 @@ def _window_over(job: Job, now: datetime, roll: float, policy: Policy) -> Job:
     if job.doubt is Doubt.STRANGER:
         return ready
     trouble = job.trouble
-    if trouble is not None and trouble.http_status == 500 and job.strikes >= policy.same_500_limit:
+    if _is_refusal(job, policy):
         return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
-    if policy.when_not_found is WhenNotFound.IN_DOUBT:
+    # A conflict says that there is a service, and an earlier POST of ours may have made it: no failure, no new POST.
+    if policy.when_not_found is WhenNotFound.IN_DOUBT or job.doubt is Doubt.CONFLICT:
         doubt = Trouble("in_doubt", "The answer was lost, and no service was found; it may still appear.")
         return conclude(job, Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble or doubt, is_dead_letter=True))
     return replace(ready, due_at=now + timedelta(seconds=retry_delay_s(max(1, job.attempts), roll)))
+
+
+def _is_refusal(job: Job, policy: Policy) -> bool:
+    # Only an answer can repeat itself into a refusal: a lost one says nothing.
+    match job.trouble:
+        case Trouble(http_status=500):
+            return job.strikes >= policy.same_500_limit
+        case Trouble(http_status=400):
+            return job.strikes > policy.system_error_retries
+        case _:
+            return False
 
 
 def _try_later(job: Job, trouble: Trouble, now: datetime, delay_s: float) -> Job:

@@ -4,10 +4,14 @@ How long to wait: quick tries with full jitter, then the ladder.
 
 from __future__ import annotations
 
+from messages.routes import RUNGS, Rung
+
 #: Tries that wait seconds, in memory, before the ladder begins.
 QUICK_TRIES = 3
-#: Waits of the ladder in seconds; the rungs' own delays (design: Names beside these).
-LADDER_S = (5.0, 30.0, 120.0, 600.0, 3600.0)
+#: Waits of the ladder in seconds: the rungs' own.
+LADDER_S = tuple(float(rung.delay_s) for rung in RUNGS)
+#: A wait that was a moment longer when it was decided still means that rung.
+_SLACK_S = 1.0
 _QUICK_CAP_S = 4.0
 _LOOK_CAP_S = 30.0
 
@@ -46,9 +50,23 @@ def look_delay_s(looks: int, roll: float) -> float:
     return top_s * (0.5 + roll / 2)
 
 
-def rung_s(delay_s: float) -> float:
+def failed_look_delay_s(waited_s: float, roll: float) -> float:
     """
-    The delay of the rung to wait on: the longest one that does not overshoot, else the shortest.
+    Seconds to wait after a look-up that failed, so that an outage is not met with a hail of look-ups.
+
+    Args:
+        waited_s: since when the job looks, 0 or more.
+        roll: luck in [0, 1), drawn by the caller.
+
+    Returns:
+        0.0 to 30.0, growing with the time waited.
     """
-    fitting = [rung for rung in LADDER_S if rung <= delay_s]
-    return fitting[-1] if fitting else LADDER_S[0]
+    return min(_LOOK_CAP_S, max(0.0, waited_s) / 2) * (0.5 + roll / 2)
+
+
+def rung_for(delay_s: float) -> Rung:
+    """
+    The rung to wait on: the longest one that does not overshoot by more than a second, else the shortest.
+    """
+    fitting = [rung for rung in RUNGS if rung.delay_s <= delay_s + _SLACK_S]
+    return fitting[-1] if fitting else RUNGS[0]

@@ -140,7 +140,8 @@ def open_job(fresh: Job, now: datetime, *, is_redelivered: bool, published_at: d
     The job as it is first written to the ledger.
 
     A first delivery gets its intent at once, so that one write claims it and makes the POST safe.
-    A redelivery that the ledger does not know may have been sent by somebody else: it looks first.
+    A redelivery that the ledger does not know may have been sent by somebody else: it looks first, even when it
+    has expired since.
 
     Args:
         fresh: in phase READY, nothing tried.
@@ -148,17 +149,18 @@ def open_job(fresh: Job, now: datetime, *, is_redelivered: bool, published_at: d
         is_redelivered: the broker cannot rule out that it was delivered before.
         published_at: when the publisher sent it, if it says so; no service of ours can be older.
     """
-    if fresh.expires_at is not None and now >= fresh.expires_at:
-        return fresh
     if is_redelivered:
         return replace(
             fresh,
             phase=Phase.LOOKING,
             doubt=Doubt.STRANGER,
             doubt_since=now,
-            first_sent_at=published_at,
+            # A clock ahead of ours would make our own service look too old: better no bound than a wrong one.
+            first_sent_at=published_at if published_at is not None and published_at <= now else None,
             may_own=True,
         )
+    if fresh.expires_at is not None and now >= fresh.expires_at:
+        return fresh
     return intend(fresh, now)
 
 

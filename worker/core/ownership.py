@@ -46,6 +46,9 @@ class Nothing:
     """
 
 
+#: Null in the answer at first, filled in later or never (source: cloud API family, Life of a service).
+_FILLED_LATER = frozenset({"external_v4_ip"})
+
 Finding = Ours | Someone | Several | Nothing
 
 
@@ -83,9 +86,13 @@ def is_equal(wanted: Mapping[str, object], shown: Mapping[str, object]) -> bool:
     Whether a service has every attribute that a request set.
 
     An attribute asked for as null is the cloud's to choose, and so is one that the cloud does not show
-    (`openstack` hides the order fields).
+    (`openstack` hides the order fields) or has not filled in yet.
     """
-    return all(shown[name] == value for name, value in wanted.items() if value is not None and name in shown)
+    return all(
+        shown[name] == value or (name in _FILLED_LATER and shown[name] is None)
+        for name, value in wanted.items()
+        if value is not None and name in shown
+    )
 
 
 def _is_older(created_at: datetime | None, first_sent_at: datetime | None, clock_tolerance_s: float) -> bool:

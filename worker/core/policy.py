@@ -32,6 +32,8 @@ class Policy:
         conflict_looks: look-ups after a conflict before it is believed.
         same_500_limit: the same HTTP 500 this often with nothing created is a refusal
             (terraform-provider-opentelekomcloud #2608).
+        system_error_retries: tries after the first that met the same 400 "system error" with nothing created
+            (VPC.1020 and its like).
         clock_tolerance_s: how far the cloud's clock may be behind ours.
         pause_s: pause after 429 without Retry-After, and after a configuration fault.
         delayed_after_s: a request that waits longer is told once as delayed.
@@ -44,6 +46,7 @@ class Policy:
     stranger_window_s: float = 35.0
     conflict_looks: int = 3
     same_500_limit: int = 3
+    system_error_retries: int = 3
     clock_tolerance_s: float = 60.0
     pause_s: float = 60.0
     delayed_after_s: float = 60.0

@@ -4,11 +4,11 @@ What to do next with a job: the one decision behind first try, retry and crash r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from worker.core.answers import Trouble
-from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, recover
+from worker.core.job import Job, Outcome, OutcomeKind, Phase, recover
 from worker.core.policy import Policy
 
 
@@ -81,16 +81,17 @@ def next_step(job: Job, now: datetime, policy: Policy) -> Step:
     given_up = _given_up(job, now)
     if given_up is not None:
         return Conclude(given_up)
-    if job.due_at is not None and job.due_at > now:
-        return _wait(job, now, policy)
+    # A rung must not carry the request past its deadline.
+    if job.due_at is not None and min(job.due_at, job.deadline_at) > now:
+        return _wait(job, min(job.due_at, job.deadline_at), now, policy)
     return Look() if job.phase is Phase.LOOKING else Post()
 
 
 def _given_up(job: Job, now: datetime) -> Outcome | None:
     is_expired = job.expires_at is not None and now >= job.expires_at
-    # 1. While it may exist, neither expiry nor deadline can turn it into a failure.
-    if job.phase is Phase.LOOKING and job.doubt is Doubt.UNKNOWN:
-        return _in_doubt(job, now) if now >= job.deadline_at else None
+    # 1. While it may exist, neither expiry nor deadline can turn it into a failure; the deadline leaves it one look.
+    if job.phase is Phase.LOOKING and job.may_own:
+        return _in_doubt(job, now) if now >= job.deadline_at and job.looks > 0 else None
     # 2. Nothing exists: too late is a plain failure.
     if is_expired:
         return Outcome(
@@ -118,18 +119,16 @@ def _deadline_trouble(job: Job) -> Trouble:
 
 def _in_doubt(job: Job, now: datetime) -> Outcome:
     last = f" Last trouble: {job.trouble.message}" if job.trouble else ""
-    return Outcome(
-        OutcomeKind.IN_DOUBT,
-        now,
-        trouble=Trouble("in_doubt", f"The service may exist, and looking for it could not settle it.{last}"),
-        is_dead_letter=True,
+    source = job.trouble or Trouble("in_doubt", "")
+    trouble = replace(
+        source, code="in_doubt", message=f"The service may exist, and looking for it could not settle it.{last}"
     )
+    return Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble, is_dead_letter=True)
 
 
-def _wait(job: Job, now: datetime, policy: Policy) -> Rest | Shelve:
-    assert job.due_at is not None  # noqa: S101 - narrows the type, checked by the caller
-    delay_s = (job.due_at - now).total_seconds()
+def _wait(job: Job, until: datetime, now: datetime, policy: Policy) -> Rest | Shelve:
+    delay_s = (until - now).total_seconds()
     if delay_s <= policy.quick_wait_s:
         return Rest(delay_s)
-    waits_long = job.due_at - job.first_seen_at >= timedelta(seconds=policy.delayed_after_s)
+    waits_long = until - job.first_seen_at >= timedelta(seconds=policy.delayed_after_s)
     return Shelve(delay_s, tell=waits_long and not job.delayed_told)

@@ -5,8 +5,9 @@ The ledger in a SQLite file: for the workers of one host.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -21,7 +22,6 @@ _INSERT = """
 INSERT INTO jobs (source, id, digest, router_id, tenant_id, order_id, phase, outcome, service_id, attempts, doc,
                   owner, leased_until, created_at, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (source, id) DO NOTHING
 """
 _SELECT = "SELECT digest, router_id, phase, doc, owner, leased_until FROM jobs WHERE source = ? AND id = ?"
 _LEASE = "UPDATE jobs SET owner = ?, leased_until = ? WHERE source = ? AND id = ?"
@@ -30,7 +30,20 @@ UPDATE jobs SET phase = ?, outcome = ?, service_id = ?, attempts = ?, doc = ?, o
                 updated_at = ?
 WHERE source = ? AND id = ? AND owner = ?
 """
+_RIVAL = """
+SELECT 1 FROM jobs
+WHERE router_id = ? AND phase <> 'done' AND NOT (source = ? AND id = ?)
+      AND ((phase IN ('sent', 'looking') AND updated_at > ?) OR leased_until > ?)
+LIMIT 1
+"""
+_RIVAL_WAIT = timedelta(seconds=5)
+#: A job in doubt that nobody has touched for so long must not hold up the router's other requests any more.
+_FORGOTTEN_S = 600.0
 _COUNTS = "SELECT COALESCE(outcome, phase), COUNT(*) FROM jobs GROUP BY 1"
+
+#: How long to wait for other workers of this host that hold the file.
+_BUSY_S = 30.0
+_BUSY_RETRY_S = 0.02
 
 
 class SqliteLedger:
@@ -91,19 +104,33 @@ class SqliteLedger:
         return await self._writer.run(lambda database: dict(database.execute(_COUNTS).fetchall()))
 
     def _claim(self, job: Job, now: datetime, database: sqlite3.Connection) -> Claim:
-        until = now.timestamp() + self._lease_s
-        if database.execute(_INSERT, self._new_row(job, now, until)).rowcount == 1:
+        row = database.execute(_SELECT, (job.key.source, job.key.id)).fetchone()
+        if row is None:
+            if _has_rival(job, now, database):
+                return Held(now + _RIVAL_WAIT)
+            database.execute(_INSERT, self._new_row(job, now, now.timestamp() + self._lease_s))
             return Claimed(job, is_new=True)
-        key = (job.key.source, job.key.id)
-        digest, router_id, phase, doc, owner, leased_until = database.execute(_SELECT, key).fetchone()
-        if digest != job.digest:
+        if row[0] != job.digest:
             return Reused()
-        known = from_row(job.key, digest, router_id, phase, doc)
+        return self._claim_known(job.key, row, now, database)
+
+    def _claim_known(
+        self,
+        key: RequestKey,
+        row: tuple[str, str, str, str, str | None, float],
+        now: datetime,
+        database: sqlite3.Connection,
+    ) -> Claim:
+        digest, router_id, phase, doc, owner, leased_until = row
+        known = from_row(key, digest, router_id, phase, doc)
         if known.phase is Phase.DONE:
             return Claimed(known, is_new=False)
         if owner is not None and owner != self._owner and leased_until > now.timestamp():
             return Held(datetime.fromtimestamp(leased_until, UTC))
-        database.execute(_LEASE, (self._owner, until, *key))
+        # One that is itself in doubt comes first; one that would only begin (again) gives way.
+        if known.phase is Phase.READY and _has_rival(known, now, database):
+            return Held(now + _RIVAL_WAIT)
+        database.execute(_LEASE, (self._owner, now.timestamp() + self._lease_s, key.source, key.id))
         return Claimed(known, is_new=False)
 
     def _new_row(self, job: Job, now: datetime, until: float) -> tuple[object, ...]:
@@ -148,6 +175,12 @@ class SqliteLedger:
         return Saved.WRITTEN if written else Saved.LEASE_LOST
 
 
+def _has_rival(job: Job, now: datetime, database: sqlite3.Connection) -> bool:
+    stamp = now.timestamp()
+    values = (job.router_id, job.key.source, job.key.id, stamp - _FORGOTTEN_S, stamp)
+    return database.execute(_RIVAL, values).fetchone() is not None
+
+
 def _owned(service_ids: tuple[str, ...], by_others_than: RequestKey, database: sqlite3.Connection) -> frozenset[str]:
     found = set()
     for service_id in service_ids:
@@ -162,12 +195,21 @@ def open_database(path: Path) -> sqlite3.Connection:
     The database at `path`, made if missing, its schema brought up to date.
 
     Raises:
-        LedgerError: it was made by a newer version, or is no ledger.
+        LedgerError: it was made by a newer version, is no ledger, or cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _opened(path)
+    except (sqlite3.Error, OSError) as exc:
+        raise LedgerError(
+            f"The ledger {path} cannot be opened: {exc}; check the path, its permissions and the disk."
+        ) from exc
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        _use_write_ahead_log(database)
         # FULL: a commit is on disk before anybody acts on it; grouped commits make it free (measured).
         database.execute("PRAGMA synchronous = FULL")
         database.execute("BEGIN IMMEDIATE")
@@ -177,6 +219,20 @@ def open_database(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+    # Two workers that start together on a new file get "locked" at once here: this step knows no busy timeout.
+    give_up_at = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_BUSY_RETRY_S)
+        else:
+            return
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

@@ -81,7 +81,8 @@ class GroupWriter:
             connection = self._open_database()
         except (sqlite3.Error, OSError, LedgerError) as exc:
             error = exc if isinstance(exc, LedgerError) else LedgerError(f"The ledger cannot be opened: {exc}")
-            error.__cause__ = exc if error is not exc else None
+            if error is not exc:
+                error.__cause__ = exc
             self._loop.call_soon_threadsafe(self._opened.set_exception, error)
             return
         self._loop.call_soon_threadsafe(self._opened.set_result, None)

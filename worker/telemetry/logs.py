@@ -4,10 +4,12 @@ Logs: one line a decision, JSON for machines, colours for a person at a terminal
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Literal, TextIO, cast
 
 import orjson
 import structlog
@@ -38,10 +40,10 @@ def configure_logs(level: str, log_format: LogFormat) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             escape_controls,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if is_text else _to_json,
+            _to_text(colors=sys.stderr.isatty()) if is_text else _to_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -55,17 +57,52 @@ def escape_controls(_: object, __: str, event: MutableMapping[str, Any]) -> Muta
     """
     A structlog processor: control characters from messages cannot forge a line or drive a terminal.
 
-    Only the traceback of an exception keeps its line breaks.
+    Only the traceback of an exception keeps its line breaks, each line indented: none can pass for an event.
     """
     for name, value in event.items():
-        if isinstance(value, str) and name != "exception" and not value.isprintable():
-            event[name] = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+        if isinstance(value, str) and not value.isprintable():
+            lines = (f"  {_escaped(line)}" for line in value.split("\n"))
+            event[name] = "\n".join(lines) if name == "exception" else _escaped(value)
     return event
+
+
+def _escaped(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def _to_text(*, colors: bool) -> structlog.dev.ConsoleRenderer:
+    # The default formatter would print local variables, secrets among them.
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
 
 def _to_json(_: object, __: str, event: MutableMapping[str, Any]) -> str:
     first = {name: event.pop(name) for name in _FIRST if name in event}
-    return orjson.dumps({**first, **event}, default=str).decode()
+    line = {**first, **event}
+    try:
+        return orjson.dumps(line, default=str).decode()
+    except TypeError:
+        # Half a surrogate pair, a number beyond 64 bits, an odd key: no log call may fail for them.
+        return json.dumps({name: _plain(value) for name, value in line.items()})
+
+
+def _plain(value: object) -> str | int | float | None:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return repr(value)
+
+
+class _Stderr:
+    """
+    Standard error that may break: a full disk or a reader that has gone must not stop the work.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 class _Forward(logging.Handler):
@@ -74,6 +111,11 @@ class _Forward(logging.Handler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(
-            record.levelno, "library.logged", logger=record.name, text=record.getMessage(), exc_info=record.exc_info
-        )
+        try:
+            # A level of the library's own counts as the known one below it.
+            level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+            structlog.get_logger().log(
+                level, "library.logged", logger=record.name, text=record.getMessage(), exc_info=record.exc_info
+            )
+        except Exception:  # noqa: BLE001 - as every handler of the standard library: a log call breaks nothing
+            self.handleError(record)

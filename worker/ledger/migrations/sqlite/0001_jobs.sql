@@ -18,5 +18,8 @@ CREATE TABLE jobs (
     PRIMARY KEY (source, id)
 ) WITHOUT ROWID;
 
+-- Who else is under way on a router; small, since jobs that are done are not in it.
+CREATE INDEX jobs_undecided ON jobs (router_id) WHERE phase <> 'done';
+
 -- A service belongs to one job at most: the last guard against counting one service twice.
 CREATE UNIQUE INDEX jobs_by_service ON jobs (service_id) WHERE service_id IS NOT NULL;
