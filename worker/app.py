@@ -20,9 +20,11 @@ import structlog
 
 from worker.broker.consumer import BrokerConsumer
 from worker.broker.publisher import BrokerPublisher
+from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
 from worker.cloud.client import CloudClient, Endpoint
 from worker.engine import Engine, Ports
+from worker.errors import BrokerRefused
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
@@ -78,13 +80,21 @@ class Worker:
         Works until `stop`, then drains. Calls `ready` once it is consuming.
         """
         taking = asyncio.create_task(self._take(ready))
+        stopped = asyncio.create_task(self._wait_for_stop())
         try:
-            await self._stop.wait()
+            await asyncio.wait({taking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if taking.done():
+                # It never ends by itself: whatever ended it ends the worker, rather than let it look alive.
+                taking.result()
             taking.cancel()
             await self._drain()
         finally:
             taking.cancel()
+            stopped.cancel()
             await self._abandon()
+
+    async def _wait_for_stop(self) -> None:
+        await self._stop.wait()
 
     async def _take(self, ready: Callable[[], None]) -> None:
         await self._consumer.registered()
@@ -99,8 +109,7 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _process(self, delivery: Delivery) -> None:
-        verdict = await self._intake.handle(delivery)
-        await self._consumer.settle(delivery, verdict)
+        await self._consumer.settle(delivery, await self._intake.handle(delivery))
 
     async def _drain(self) -> None:
         log.info("worker.draining", in_flight=len(self._tasks), grace_s=self._shutdown_grace_s)
@@ -158,21 +167,25 @@ async def run_worker(settings: Settings, ready: Callable[[str], None]) -> None:
 
 async def _ensure_topology(settings: Settings) -> None:
     url = settings.amqp_url.get_secret_value()
-    # Looking needs no permission to configure; declaring does, and is only done when something is missing.
-    if not await is_complete(url, settings.routes):
+    # Declaring compares arguments and brings back bindings; only looking would work on beside a wrong queue.
+    try:
         await apply_topology(url, settings.routes)
-        log.info("topology.applied", prefix=settings.prefix)
+    except BrokerRefused:
+        # Least privilege: without the right to configure, looking is all we can do (broker-facts: What RabbitMQ does).
+        if not await is_complete(url, settings.routes):
+            raise
 
 
 @asynccontextmanager
 async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyncio.Task[None]]]]:
     clock = SystemClock()
-    gate = Gate(clock)
+    gate = Gate()
     url = settings.amqp_url.get_secret_value()
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     ledger = SqliteLedger(settings.ledger_path, owner, settings.lease_s)
     await ledger.start()
     publisher = BrokerPublisher(url, settings.routes, settings.publish_timeout_s)
+    replier = BrokerReplier(url, settings.routes, settings.publish_timeout_s)
     consumer = BrokerConsumer(url, settings.routes, settings.concurrency, publisher)
     links = [
         asyncio.create_task(publisher.run(), name="publisher"),
@@ -180,7 +193,7 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
     ]
     try:
         async with CloudClient(_endpoint(settings)) as cloud:
-            teller = Teller(publisher, clock, settings.event_source)
+            teller = Teller(publisher, replier, clock, settings.event_source)
             engine = Engine(Ports(ledger, cloud, teller, clock, gate), settings.policy)
             intake = Intake(Desk(ledger, engine, teller, clock, gate), settings.policy)
             yield Worker(consumer, intake, gate, settings.shutdown_grace_s), links
@@ -188,6 +201,7 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
         consumer.close()
         publisher.close()
         await asyncio.gather(*links, return_exceptions=True)
+        await replier.close()
         await ledger.close()
 
 

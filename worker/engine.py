@@ -107,6 +107,17 @@ class Engine:
         except _Stopping:
             return await self._shelve(job, HELD_DELAY_S)
 
+    async def give_up(self, request: Request, job: Job, why: str) -> Verdict:
+        """
+        Ends a claimed job that meets one unforeseen error of ours after the other: somebody must look at it.
+        """
+        if job.outcome is None:
+            trouble = Trouble("worker_fault", f"The request was given up after {why}; the service may exist.")
+            outcome = Outcome(OutcomeKind.IN_DOUBT, self._clock.now(), trouble=trouble, is_dead_letter=True)
+            job = await self._write_down(conclude(job, outcome))
+        assert job.outcome is not None  # noqa: S101 - concluded above
+        return await self._tell(request, job, job.outcome)
+
     async def _act(self, step: Post | Look | Rest | Conclude, request: Request, job: Job) -> Job:
         match step:
             case Post():
@@ -125,14 +136,18 @@ class Engine:
     async def _post(self, request: Request, job: Job) -> Job:
         if not await self._gate.passed():
             raise _Stopping
+        if not isinstance(next_step(job, self._clock.now(), self._policy), Post):
+            return job  # it expired, or its deadline passed, while the gate was closed
         return await self._send(request, await self._write_down(intend(job, self._clock.now())))
 
     async def _send(self, request: Request, job: Job) -> Job:
         started_at = self._clock.now()
         answer = await self._cloud.create(to_api_body(request.body))
         now = self._clock.now()
-        self._note("create", answer, (now - started_at).total_seconds())
-        return await self._write_down(absorb_create(job, answer, now, self._clock.roll(), self._policy))
+        self._heed(answer)
+        answered = await self._write_down(absorb_create(job, answer, now, self._clock.roll(), self._policy))
+        _note("create", answer, (now - started_at).total_seconds())
+        return answered
 
     async def _look(self, job: Job) -> Job:
         if not await self._gate.passed():
@@ -140,7 +155,8 @@ class Engine:
         started_at = self._clock.now()
         answer = await self._cloud.list_services(job.router_id)
         now = self._clock.now()
-        self._note("list", answer, (now - started_at).total_seconds())
+        self._heed(answer)
+        _note("list", answer, (now - started_at).total_seconds())
         taken: frozenset[str] = frozenset()
         if isinstance(answer, Listed):
             ids = tuple(service.id for service in answer.services)
@@ -148,15 +164,7 @@ class Engine:
         looked = absorb_list(job, answer, taken, now, self._clock.roll(), self._policy)
         return await self._write_down(looked) if looked != job else job
 
-    def _note(self, call: str, answer: CreateAnswer | ListAnswer, duration_s: float) -> None:
-        trouble: Trouble | None = getattr(answer, "trouble", None)
-        log.info(
-            "api.answered",
-            call=call,
-            answer=type(answer).__name__.lower(),
-            duration_s=round(duration_s, 4),
-            **({} if trouble is None else {"code": trouble.code, "http_status": trouble.http_status}),
-        )
+    def _heed(self, answer: CreateAnswer | ListAnswer) -> None:
         match answer:
             case Throttled(trouble=said, retry_after_s=retry_after_s):
                 pause_s = self._policy.pause_s if retry_after_s is None else max(retry_after_s, LEAST_PAUSE_S)
@@ -220,3 +228,15 @@ class Engine:
         if not outcome.is_dead_letter:
             return Ack()
         return Dead(outcome.kind.value, job.first_seen_at, job.attempts, event.error.message if event.error else "")
+
+
+def _note(call: str, answer: CreateAnswer | ListAnswer, duration_s: float) -> None:
+    trouble: Trouble | None = getattr(answer, "trouble", None)
+    log.info(
+        "api.answered",
+        call=call,
+        answer=type(answer).__name__.lower(),
+        duration_s=round(duration_s, 4),
+        api_request_id=trouble.api_request_id if trouble else getattr(answer, "api_request_id", None),
+        **({} if trouble is None else {"code": trouble.code, "http_status": trouble.http_status}),
+    )

@@ -8,8 +8,6 @@ import asyncio
 
 import structlog
 
-from worker.ports import Clock
-
 log = structlog.get_logger()
 
 
@@ -17,21 +15,12 @@ class Gate:
     """
     Open, or closed until a moment; and a sign that the process is stopping, which ends every wait.
 
-    Args:
-        clock: for the moments.
+    Its time is the event loop's: a clock that is set back must not keep it shut.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._closed_until: float = 0.0
+    def __init__(self) -> None:
+        self._closed_until_s: float = 0.0
         self._stopping = asyncio.Event()
-
-    @property
-    def is_stopping(self) -> bool:
-        """
-        Whether the process takes no new work.
-        """
-        return self._stopping.is_set()
 
     def stop(self) -> None:
         """
@@ -43,16 +32,17 @@ class Gate:
         """
         Closes the gate for `delay_s` seconds, or longer if it already is.
         """
-        until = self._clock.now().timestamp() + delay_s
-        if until > self._closed_until:
-            self._closed_until = until
+        now_s = asyncio.get_running_loop().time()
+        if self._closed_until_s <= now_s:
+            # Once a pause: those that were under way when it began meet the same answer.
             log.warning("worker.paused", pause_s=round(delay_s, 3), reason=reason)
+        self._closed_until_s = max(self._closed_until_s, now_s + delay_s)
 
     async def passed(self) -> bool:
         """
         Waits until the gate is open. False: the process is stopping while it is closed.
         """
-        while (left_s := self._closed_until - self._clock.now().timestamp()) > 0:
+        while (left_s := self._closed_until_s - asyncio.get_running_loop().time()) > 0:
             if not await self.rest(left_s):
                 return False
         return True

@@ -19,14 +19,18 @@ from worker.engine import HELD_DELAY_S, Engine
 from worker.errors import LedgerError
 from worker.gate import Gate
 from worker.patience import insist
-from worker.ports import Claimed, Clock, Dead, Delivery, GiveBack, Held, Later, Ledger, Reused, Verdict
+from worker.ports import Claim, Claimed, Clock, Dead, Delivery, GiveBack, Held, Later, Ledger, Reused, Verdict
 from worker.teller import Teller
+from worker.turns import Turns
 
 log = structlog.get_logger()
 
-#: Deliveries of one request that may end in an unforeseen error before it is parked.
+#: Deliveries of one request in a row that may end in an unforeseen error before it is given up.
 CRASH_LIMIT = 5
 _CRASH_DELAY_S = 30.0
+#: When it cannot even be given up: it waits, for all to see, until somebody has mended the fault.
+_LAST_RESORT_S = 3600.0
+_CRASHED = "an unforeseen error in the worker; see its log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,7 @@ class Intake:
         self._desk = desk
         self._policy = policy
         self._running: dict[RequestKey, tuple[str, asyncio.Future[Verdict]]] = {}
-
-    @property
-    def in_flight(self) -> int:
-        """
-        Requests under way.
-        """
-        return len(self._running)
+        self._turns = Turns()
 
     async def handle(self, delivery: Delivery) -> Verdict:
         """
@@ -82,8 +80,8 @@ class Intake:
             log.warning("request.given_back", error=str(exc))
             return GiveBack()
         except Exception:
-            log.exception("request.crashed", tries=delivery.tries)
-            return self._crashed(delivery)
+            log.exception("request.crashed", crashes=delivery.crashes)
+            return self._again(delivery)
 
     async def _join_or_run(self, request: Request, delivery: Delivery) -> Verdict:
         key = RequestKey(request.source, request.id)
@@ -100,29 +98,50 @@ class Intake:
         verdict: Verdict = GiveBack()
         try:
             verdict = await self._run(request, delivery)
+        except LedgerError:
+            raise
+        except Exception:
+            # Here and not in `handle` alone: the deliveries that joined must not be left unacked.
+            log.exception("request.crashed", crashes=delivery.crashes)
+            verdict = await self._crashed(request, delivery)
         finally:
             del self._running[key]
             future.set_result(verdict)
         return verdict
 
     async def _run(self, request: Request, delivery: Delivery) -> Verdict:
-        now = self._desk.clock.now()
-        first_seen_at = delivery.first_seen_at or now
-        # A copy is a fresh message to the broker: the count says that its original may have been sent.
-        tries = max(delivery.tries, int(delivery.is_redelivered))
         if not await self._desk.gate.passed():
-            return Later(HELD_DELAY_S, first_seen_at, tries, "the worker was stopping while paused")
-        fresh = self._fresh(request, first_seen_at)
-        job = open_job(fresh, now, is_redelivered=delivery.is_redelivered, published_at=delivery.published_at)
-        claim = await insist(self._desk.gate, lambda: self._desk.ledger.claim(job, self._desk.clock.now()))
-        match claim:
-            case Claimed(job=claimed, is_new=is_new):
-                return await self._desk.engine.run(request, claimed, is_new=is_new)
-            case Held(until=until):
-                log.info("request.held_elsewhere", until=until.isoformat())
-                return Later(HELD_DELAY_S, first_seen_at, tries, "another worker is at it")
-            case Reused():
-                return await self._reject(_reused(request, delivery), delivery)
+            return self._later(delivery, "the worker was stopping while paused")
+        async with self._turns.of(request.body.vpnservice.router_id):
+            match await self._claim(request, delivery):
+                case Claimed(job=claimed, is_new=is_new):
+                    return await self._desk.engine.run(request, claimed, is_new=is_new)
+                case Held(until=until):
+                    log.info("request.held_elsewhere", until=until.isoformat())
+                    return self._later(delivery, "another worker, or another request for the router, is at it")
+                case Reused():
+                    return await self._reject(_reused(request, delivery), delivery)
+
+    def _later(self, delivery: Delivery, why: str) -> Later:
+        # Nothing was done for this delivery: its copy is as suspect as it was itself.
+        first_seen_at = self._first_seen_at(delivery)
+        return Later(HELD_DELAY_S, first_seen_at, delivery.attempts, why, is_redelivered=delivery.is_redelivered)
+
+    async def _claim(self, request: Request, delivery: Delivery) -> Claim:
+        fresh = self._fresh(request, self._first_seen_at(delivery))
+
+        async def try_claim() -> Claim:
+            # The job is opened at each try: its expiry may have passed while the gate or the ledger made us wait.
+            now = self._desk.clock.now()
+            job = open_job(fresh, now, is_redelivered=delivery.is_redelivered, published_at=delivery.published_at)
+            return await self._desk.ledger.claim(job, now)
+
+        return await insist(self._desk.gate, try_claim)
+
+    def _first_seen_at(self, delivery: Delivery) -> datetime:
+        # Anybody can write the header: a moment to come is none, and a deadline counted from it may overflow.
+        now = self._desk.clock.now()
+        return min(delivery.first_seen_at or now, now)
 
     def _fresh(self, request: Request, first_seen_at: datetime) -> Job:
         spec = request.body.vpnservice
@@ -143,15 +162,26 @@ class Intake:
         await self._desk.teller.tell(rejection, event, None, sequence=int(rejection.digest[:8], 16), is_outcome=True)
         words = event.error.message if event.error else ""
         log.info("request.rejected", reason=words, faults=len(rejection.errors))
-        return Dead("rejected", delivery.first_seen_at or now, delivery.tries, words)
+        return Dead("rejected", self._first_seen_at(delivery), delivery.attempts, words)
 
-    def _crashed(self, delivery: Delivery) -> Verdict:
-        now = self._desk.clock.now()
-        first_seen_at = delivery.first_seen_at or now
-        tries = delivery.tries + 1
-        if tries >= CRASH_LIMIT:
-            return Dead("crashed", first_seen_at, tries, "an unforeseen error in the worker; see its log")
-        return Later(_CRASH_DELAY_S, first_seen_at, tries, "an unforeseen error in the worker; see its log")
+    async def _crashed(self, request: Request, delivery: Delivery) -> Verdict:
+        if delivery.crashes + 1 < CRASH_LIMIT:
+            return self._again(delivery)
+        try:
+            async with self._turns.of(request.body.vpnservice.router_id):
+                match await self._claim(request, delivery):
+                    case Claimed(job=job):
+                        return await self._desk.engine.give_up(request, job, _CRASHED)
+                    case Held() | Reused():
+                        return self._again(delivery)
+        except Exception:
+            log.exception("request.crashed", crashes=delivery.crashes)
+            return self._again(delivery)
+
+    def _again(self, delivery: Delivery) -> Later:
+        crashes = delivery.crashes + 1
+        delay_s = _CRASH_DELAY_S if crashes < CRASH_LIMIT else _LAST_RESORT_S
+        return Later(delay_s, self._first_seen_at(delivery), delivery.attempts, _CRASHED, crashes=crashes)
 
 
 def _reused(request: Request, delivery: Delivery) -> Rejection:

@@ -22,11 +22,12 @@ class Delivery:
 
     Attributes:
         envelope: body, headers and properties.
-        is_redelivered: the broker cannot rule out an earlier delivery.
+        is_redelivered: an earlier delivery of it, or of the original it is a copy of, cannot be ruled out.
         token: what the broker room needs to settle it; opaque to everybody else.
         published_at: the publisher's timestamp, if it set one.
         first_seen_at: when the first worker saw it, if it has been on a rung.
-        tries: tries made before it went on a rung.
+        attempts: POSTs made for it before it went on a rung.
+        crashes: how often in a row it ended in an unforeseen error of ours.
     """
 
     envelope: Envelope
@@ -34,7 +35,8 @@ class Delivery:
     token: object
     published_at: datetime | None = None
     first_seen_at: datetime | None = None
-    tries: int = 0
+    attempts: int = 0
+    crashes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,22 @@ class Ack:
 class Later:
     """
     Verdict: a copy goes to the rung nearest to `delay_s`, then the delivery is acked.
+
+    Attributes:
+        delay_s: about how long to wait.
+        first_seen_at: when the first delivery arrived.
+        attempts: POSTs made so far.
+        last_error: why it waits, in words.
+        crashes: how often in a row it ended in an unforeseen error of ours.
+        is_redelivered: whether a ledger that does not know the copy must suspect that it was sent.
     """
 
     delay_s: float
     first_seen_at: datetime
     attempts: int
     last_error: str
+    crashes: int = 0
+    is_redelivered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +116,17 @@ class Publisher(Protocol):
         """
         ...
 
+
+class Replier(Protocol):
+    """
+    Sends courtesy copies of outcomes. Safe to call from many tasks.
+    """
+
     async def reply(self, event: Envelope, reply_to: str) -> Published:
         """
-        Sends a copy of an outcome to the queue that a requester named. RETURNED when it is gone.
+        Sends a copy of an outcome to the queue that a requester named; tries a few times, never for long.
+
+        RETURNED when the queue is gone, is one of our own, or may not be written to.
         """
         ...
 
@@ -142,7 +162,7 @@ class Claimed:
 @dataclass(frozen=True, slots=True)
 class Held:
     """
-    Another worker holds the job until about `until`.
+    Another worker holds the job, or another request for the same router is undecided; until about `until`.
     """
 
     until: datetime
@@ -179,6 +199,8 @@ class Ledger(Protocol):
     async def claim(self, job: Job, now: datetime) -> Claim:
         """
         Takes the lease of the job with this key, writing `job` as its row if there is none. Safe to repeat.
+
+        At most one job of a router is under way or in doubt at a time: a look-up could not tell two apart.
         """
         ...
 

@@ -10,9 +10,10 @@ from typing import Protocol
 
 import structlog
 
+from messages.attributes import MAX_HEADERS_BYTES
 from messages.envelope import Envelope
 from messages.events import VpnServiceEvent, encode_event, event_id, routing_key
-from worker.ports import Clock, Published, Publisher
+from worker.ports import Clock, Published, Publisher, Replier
 
 log = structlog.get_logger()
 
@@ -48,13 +49,15 @@ class Teller:
     Publishes events about requests.
 
     Args:
-        publisher: the broker.
+        publisher: for the events.
+        replier: for the copies to `reply_to`.
         clock: luck for the waits between tries.
         event_source: `ce-source` of all our events.
     """
 
-    def __init__(self, publisher: Publisher, clock: Clock, event_source: str) -> None:
+    def __init__(self, publisher: Publisher, replier: Replier, clock: Clock, event_source: str) -> None:
         self._publisher = publisher
+        self._replier = replier
         self._clock = clock
         self._event_source = event_source
 
@@ -77,7 +80,7 @@ class Teller:
             source=self._event_source,
             subject=subject,
             correlation_id=asked.correlation_id or asked.id,
-            extensions=asked.extensions,
+            extensions=_bounded(asked.extensions),
             traceparent=asked.traceparent,
             tracestate=asked.tracestate,
         )
@@ -94,6 +97,12 @@ class Teller:
 
     async def _reply(self, envelope: Envelope, reply_to: str) -> None:
         # The event is kept already; a requester who has gone must not hold anything up.
-        result = await self._publisher.reply(envelope, reply_to)
+        result = await self._replier.reply(envelope, reply_to)
         if result is not Published.ACKED:
             log.warning("reply.not_delivered", result=result.value, reply_to=reply_to)
+
+
+def _bounded(extensions: Mapping[str, str | bool | int]) -> Mapping[str, str | bool | int]:
+    # A message is rejected for headers that are too large; its event must not be too large as well.
+    size_bytes = sum(len(name) + len(str(value).encode("utf-8", "replace")) for name, value in extensions.items())
+    return extensions if size_bytes <= MAX_HEADERS_BYTES else {}

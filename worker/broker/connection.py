@@ -13,6 +13,7 @@ import aiormq.exceptions
 from aio_pika.abc import AbstractConnection
 from yarl import URL
 
+from worker.broker.decoding import read_anything
 from worker.errors import BrokerRefused, BrokerUnreachable
 
 #: What any call to the broker may raise (broker-facts: What aio-pika does, 13).
@@ -34,6 +35,7 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
         BrokerRefused: the login or the virtual host is wrong.
         BrokerUnreachable: anything else.
     """
+    read_anything()
     url = URL(amqp_url)
     if "heartbeat" not in url.query:
         url = url.update_query(heartbeat=HEARTBEAT_S)

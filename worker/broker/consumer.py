@@ -16,7 +16,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from messages.routes import Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, is_broker_cancel
 from worker.broker.link import Link, Loss
-from worker.broker.messages import ATTEMPTS, FIRST_SEEN, moment, to_envelope
+from worker.broker.messages import ATTEMPTS, CRASHES, FIRST_SEEN, REDELIVERED, count, moment, to_envelope
 from worker.broker.publisher import BrokerPublisher
 from worker.ports import Ack, Dead, Delivery, GiveBack, Later, Published, Verdict
 
@@ -28,9 +28,10 @@ class _Session:
     One life of the consuming channel; delivery tags mean nothing outside theirs.
     """
 
-    def __init__(self, channel: AbstractChannel, queue: AbstractQueue) -> None:
+    def __init__(self, channel: AbstractChannel, queue: AbstractQueue, loss: Loss) -> None:
         self.channel = channel
         self.queue = queue
+        self.loss = loss
         self.tag: str | None = None
         self.is_lost = False
 
@@ -61,17 +62,10 @@ class BrokerConsumer:
         self._publisher = publisher
         self._link = Link(amqp_url, "consume")
         self._arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-        self._acks: asyncio.Queue[tuple[_Token, asyncio.Future[bool]]] = asyncio.Queue()
+        self._acks: asyncio.Queue[tuple[_Token, asyncio.Future[None]]] = asyncio.Queue()
         self._session: _Session | None = None
         self._is_draining = False
         self._registered = asyncio.Event()
-
-    @property
-    def is_consuming(self) -> bool:
-        """
-        Whether the broker has our consumer registered; a mere connection does not count (broker-facts, 10).
-        """
-        return self._session is not None and self._session.tag is not None and not self._session.is_lost
 
     async def registered(self) -> None:
         """
@@ -121,22 +115,30 @@ class BrokerConsumer:
         """
         self._link.close()
 
-    async def settle(self, delivery: Delivery, verdict: Verdict) -> bool:
+    async def settle(self, delivery: Delivery, verdict: Verdict) -> None:
         """
         Carries a verdict out: first the confirmed copy, if it needs one, then the ack.
 
-        Returns:
-            Whether the delivery is off the queue. False: its channel is gone, the broker delivers it again.
+        A delivery whose channel has gone is left alone: the broker delivers it again. One that cannot be settled
+        for any other reason ends its channel, for the same end: unacked, it would take a place of the prefetch for good.
         """
         token = delivery.token
         assert isinstance(token, _Token)  # noqa: S101 - only our own deliveries come back here
+        try:
+            await self._carry_out(delivery, verdict, token)
+        except Exception:
+            log.exception("delivery.not_settled")
+            token.session.loss.report("a delivery could not be settled")
+
+    async def _carry_out(self, delivery: Delivery, verdict: Verdict, token: _Token) -> None:
         match verdict:
             case GiveBack():
-                return False
+                return
             case Ack():
-                return await self._ack(token)
+                await self._ack(token)
             case Later() | Dead():
-                return await self._copy(delivery, verdict, token) and await self._ack(token)
+                if await self._copy(delivery, verdict, token):
+                    await self._ack(token)
             case _:
                 assert_never(verdict)
 
@@ -156,36 +158,38 @@ class BrokerConsumer:
         log.info("delivery.stale")
         return False
 
-    async def _ack(self, token: _Token) -> bool:
-        if token.session.is_lost:
-            log.info("delivery.stale")
-            return False
-        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    async def _ack(self, token: _Token) -> None:
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acks.put_nowait((token, written))
-        return await written
+        await written
 
     async def _write_acks(self) -> None:
         # One task, in order: acks from several tasks can overtake each other in aiormq (broker-facts, 15).
         while True:
             token, written = await self._acks.get()
-            is_acked = await self._write_ack(token)
-            if not written.done():
-                written.set_result(is_acked)
+            try:
+                await self._write_ack(token)
+            except BROKER_ERRORS as exc:
+                log.info("delivery.stale", error=str(exc) or type(exc).__name__)
+                token.session.loss.report("an ack could not be written")
+            except asyncio.CancelledError:
+                if not is_broker_cancel():
+                    raise
+            except Exception:
+                # Whatever it is: without this task no delivery would ever be settled again.
+                log.exception("delivery.not_settled")
+                token.session.loss.report("an ack could not be written")
+            finally:
+                if not written.done():
+                    written.set_result(None)
 
-    async def _write_ack(self, token: _Token) -> bool:
+    async def _write_ack(self, token: _Token) -> None:
         if token.session.is_lost:
-            return False
-        try:
+            log.info("delivery.stale")
+            return
+        async with asyncio.timeout(CALL_TIMEOUT_S):
             channel = await token.session.channel.get_underlay_channel()
             await channel.basic_ack(token.delivery_tag)
-        except BROKER_ERRORS as exc:
-            log.info("delivery.stale", error=str(exc))
-            return False
-        except asyncio.CancelledError:
-            if not is_broker_cancel():
-                raise
-            return False
-        return True
 
     @asynccontextmanager
     async def _hold(self, connection: AbstractConnection, loss: Loss) -> AsyncIterator[None]:
@@ -193,7 +197,7 @@ class BrokerConsumer:
         loss.watch(channel)
         await channel.set_qos(prefetch_count=self._prefetch, timeout=CALL_TIMEOUT_S)
         queue = await channel.get_queue(self._routes.requests_queue, ensure=True)
-        session = _Session(channel, queue)
+        session = _Session(channel, queue, loss)
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda _: loss.report("the broker cancelled our consumer"))
         self._session = session
@@ -215,14 +219,13 @@ class BrokerConsumer:
 
 
 def _delivery(message: AbstractIncomingMessage, session: _Session) -> Delivery:
-    tries = message.headers.get(ATTEMPTS)
-    tries = tries if isinstance(tries, int) and 0 < tries < 1_000_000 else 0
     return Delivery(
         envelope=to_envelope(message),
         # A copy from a rung is no redelivery to the broker, but its original may have been sent to the cloud.
-        is_redelivered=bool(message.redelivered) or tries > 0,
+        is_redelivered=bool(message.redelivered) or count(message.headers.get(REDELIVERED)) > 0,
         token=_Token(session, message.delivery_tag or 0),
         published_at=message.timestamp if FIRST_SEEN not in message.headers else None,
         first_seen_at=moment(message.headers.get(FIRST_SEEN)),
-        tries=tries,
+        attempts=count(message.headers.get(ATTEMPTS)),
+        crashes=count(message.headers.get(CRASHES)),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -17,6 +17,8 @@ from worker.errors import BrokerRefused, BrokerUnreachable
 
 log = structlog.get_logger()
 
+#: For everything that a connection needs before it is of use: a broker may beat its heart and yet not answer.
+_SET_UP_S = 30.0
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 15.0
 
@@ -103,7 +105,9 @@ class Link:
         log.info("broker.connected", role=self._role)
         try:
             if not self._closing.is_set():
-                async with hold(connection, loss):
+                async with AsyncExitStack() as stack:
+                    async with asyncio.timeout(_SET_UP_S):
+                        await stack.enter_async_context(hold(connection, loss))
                     await loss.wait()
         finally:
             self._loss = None

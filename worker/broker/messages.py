@@ -4,13 +4,17 @@ AMQP messages to envelopes and back, and our own headers on copies.
 
 from __future__ import annotations
 
+import struct
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
+from pamqp import encode
+from pamqp.common import FieldValue
 
 from messages.envelope import Envelope
 
@@ -18,16 +22,24 @@ from messages.envelope import Envelope
 FIRST_SEEN = "x-vpn-first-seen"
 ATTEMPTS = "x-vpn-attempts"
 LAST_ERROR = "x-vpn-last-error"
+CRASHES = "x-vpn-crashes"
+REDELIVERED = "x-vpn-redelivered"
 REASON = "x-vpn-reason"
 DIED_AT = "x-vpn-died-at"
 FROM_QUEUE = "x-vpn-from-queue"
 USER_ID = "x-vpn-user-id"
 MESSAGE_ID = "x-vpn-message-id"
+LEFT_OUT = "x-vpn-headers-left-out"
 
 #: Headers over 131,064 bytes close the connection, so texts in them are capped (broker-facts, 6).
 _TEXT_LIMIT_BYTES = 1024
+#: Headers of the original on a copy, all together; the limit of a frame is 131,072 bytes, ours come on top.
+_COPIED_LIMIT_BYTES = 64 * 1024
+_SHORT_LIMIT_BYTES = 255  # AMQP 0-9-1, 4.2.5.3
 #: What the broker adds on its way; of no use on a copy.
 _BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
+#: RabbitMQ routes a message to these as well (sender-selected distribution): each copy would multiply.
+_ROUTING = frozenset({"CC", "BCC"})
 
 
 def to_envelope(message: AbstractIncomingMessage) -> Envelope:
@@ -69,14 +81,57 @@ def to_copy(envelope: Envelope, own: Mapping[str, str | int]) -> aio_pika.Messag
     """
     A copy of an arrived message for a rung or the dead letters, its own headers added.
     """
-    headers = {name: value for name, value in envelope.headers.items() if not name.startswith(_BROKERS_OWN)}
+    headers = _carried(envelope.headers)
     headers |= {name: _capped(value) if isinstance(value, str) else value for name, value in own.items()}
     if envelope.message_id is not None:
-        headers[MESSAGE_ID] = envelope.message_id
+        headers[MESSAGE_ID] = _writable_text(envelope.message_id)
     if envelope.user_id is not None:
         # The property itself would be checked against our own user and close the channel (broker-facts, 6).
-        headers[USER_ID] = envelope.user_id
-    return _message(envelope, headers, uuid.uuid4().hex)
+        headers[USER_ID] = _writable_text(envelope.user_id)
+    return _message(_writable(envelope), headers, uuid.uuid4().hex)
+
+
+def _carried(headers: Mapping[str, object]) -> dict[str, object]:
+    """
+    The original's headers as far as they can be written again; what cannot is told as text, or counted.
+    """
+    carried: dict[str, object] = {}
+    size_bytes = left_out = 0
+    for header, original in headers.items():
+        if header.startswith(_BROKERS_OWN) or header in _ROUTING:
+            continue
+        name, value = _writable_text(header, _SHORT_LIMIT_BYTES), original
+        if isinstance(value, bytes):
+            value = bytearray(value)  # pamqp reads both, and writes the latter alone
+        try:
+            encoded = encode.field_table({name: cast("FieldValue", value)})
+        except (TypeError, ValueError, ArithmeticError, struct.error):
+            value = _capped(ascii(value))
+            encoded = encode.field_table({name: value})
+        if size_bytes + len(encoded) > _COPIED_LIMIT_BYTES:
+            left_out += 1
+            continue
+        size_bytes += len(encoded)
+        carried[name] = value
+    return carried | ({LEFT_OUT: left_out} if left_out else {})
+
+
+def _writable(envelope: Envelope) -> Envelope:
+    def short(text: str | None) -> str | None:
+        return None if text is None else _writable_text(text, _SHORT_LIMIT_BYTES)
+
+    return replace(
+        envelope,
+        content_type=short(envelope.content_type),
+        app_id=short(envelope.app_id),
+        correlation_id=short(envelope.correlation_id),
+        reply_to=short(envelope.reply_to),
+    )
+
+
+def _writable_text(text: str, limit_bytes: int = _TEXT_LIMIT_BYTES) -> str:
+    # Bytes that were no UTF-8 arrived as lone surrogates (see decoding); they go on as text like \udcff.
+    return text.encode("utf-8", "backslashreplace")[:limit_bytes].decode("utf-8", "ignore")
 
 
 def moment(value: object) -> datetime | None:
@@ -90,6 +145,13 @@ def moment(value: object) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else None
+
+
+def count(value: object) -> int:
+    """
+    The number in one of our headers, 0 to 1,000,000; 0 for anything else, since anybody can write it.
+    """
+    return value if isinstance(value, int) and 0 < value <= 1_000_000 else 0
 
 
 def _message(envelope: Envelope, headers: dict[str, object], message_id: str) -> aio_pika.Message:

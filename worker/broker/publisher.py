@@ -10,27 +10,26 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import aio_pika
-import aiormq.exceptions
-import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from messages.envelope import Envelope
-from messages.routes import RUNGS, Routes, Rung
-from worker.broker.connection import BROKER_ERRORS, is_broker_cancel
+from messages.routes import Routes
+from worker.broker.confirms import outcome_of
 from worker.broker.link import Link, Loss
 from worker.broker.messages import (
     ATTEMPTS,
+    CRASHES,
     DIED_AT,
     FIRST_SEEN,
     FROM_QUEUE,
     LAST_ERROR,
     REASON,
+    REDELIVERED,
     to_copy,
     to_message,
 )
+from worker.core.backoff import rung_for
 from worker.ports import Dead, Later, Published
-
-log = structlog.get_logger()
 
 
 class BrokerPublisher:
@@ -54,13 +53,6 @@ class BrokerPublisher:
         self._channels: dict[str, AbstractChannel] = {}
         self._opening: dict[str, asyncio.Lock] = {}
 
-    @property
-    def is_open(self) -> bool:
-        """
-        Whether events can be published now.
-        """
-        return self._connection is not None
-
     async def run(self) -> None:
         """
         Keeps the connection up until `close`.
@@ -79,12 +71,6 @@ class BrokerPublisher:
         """
         return await self._publish("events", self._routes.events_exchange, routing_key, to_message(event))
 
-    async def reply(self, event: Envelope, reply_to: str) -> Published:
-        """
-        See Publisher.reply. A queue is reached by name only through the default exchange.
-        """
-        return await self._publish("replies", "", reply_to, to_message(event))
-
     async def copy_to_rung(self, envelope: Envelope, later: Later) -> Published:
         """
         A copy of a request on the rung nearest to its delay.
@@ -93,8 +79,10 @@ class BrokerPublisher:
             FIRST_SEEN: later.first_seen_at.isoformat(),
             ATTEMPTS: later.attempts,
             LAST_ERROR: later.last_error,
+            CRASHES: later.crashes,
+            REDELIVERED: int(later.is_redelivered),
         }
-        rung = nearest_rung(later.delay_s)
+        rung = rung_for(later.delay_s)
         return await self._publish("retries", self._routes.retry_exchange, rung.name, to_copy(envelope, own))
 
     async def copy_to_dead(self, envelope: Envelope, dead: Dead) -> Published:
@@ -112,28 +100,12 @@ class BrokerPublisher:
         return await self._publish("dead", self._routes.dead_exchange, dead.reason, to_copy(envelope, own))
 
     async def _publish(self, kind: str, exchange: str, routing_key: str, message: aio_pika.Message) -> Published:
-        channel: AbstractChannel | None = None
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                channel = await self._channel(kind)
-                target = (
-                    channel.default_exchange if not exchange else await channel.get_exchange(exchange, ensure=False)
-                )
-                await target.publish(message, routing_key, mandatory=True)
-        except aiormq.exceptions.PublishError:
-            return Published.RETURNED
-        except aiormq.exceptions.DeliveryError:
-            return Published.NACKED
-        except TimeoutError:
-            return Published.TIMED_OUT
-        except BROKER_ERRORS as exc:
-            log.info("publish.lost", kind=kind, error=str(exc) or type(exc).__name__)
-            return Published.LOST
-        except asyncio.CancelledError:
-            if not is_broker_cancel():
-                raise
-            return Published.LOST
-        return Published.ACKED
+        async def send() -> None:
+            channel = await self._channel(kind)
+            target = await channel.get_exchange(exchange, ensure=False)
+            await target.publish(message, routing_key, mandatory=True)
+
+        return await outcome_of(send(), kind, self._timeout_s)
 
     async def _channel(self, kind: str) -> AbstractChannel:
         async with self._opening.setdefault(kind, asyncio.Lock()):
@@ -154,11 +126,3 @@ class BrokerPublisher:
             yield
         finally:
             self._connection, self._channels = None, {}
-
-
-def nearest_rung(delay_s: float) -> Rung:
-    """
-    The longest rung that does not overshoot `delay_s`, else the shortest.
-    """
-    fitting = [rung for rung in RUNGS if rung.delay_s <= delay_s]
-    return fitting[-1] if fitting else RUNGS[0]

@@ -38,6 +38,7 @@ def _folder() -> Path:
 
 async def _demonstrate() -> bool:
     import os
+    import secrets
     from datetime import UTC, datetime
 
     from messages.routes import Routes
@@ -47,18 +48,20 @@ async def _demonstrate() -> bool:
     from worker.demo.stage import staged
     from worker.demo.table import show_end, showing
 
-    # On somebody else's broker the demonstration keeps apart, and leaves nothing behind.
+    # On somebody else's broker each demonstration keeps apart, also from others, and leaves nothing behind.
     is_given = bool(os.environ.get("VPN_WORKER_AMQP_URL"))
-    prefix = "vpn-demo" if is_given else "vpn"
+    prefix = f"vpn-demo-{secrets.token_hex(4)}" if is_given else "vpn"
     async with staged(_folder(), _talk, prefix, {"VPN_WORKER_SHUTDOWN_GRACE_S": "5"}) as stage:
         rows = [Progress(order) for order in demo_orders(datetime.now(UTC))]
-        with showing(rows) as changed:
-            demonstration = Demonstration(rows, changed)
-            await demonstration.run(stage)
-        show_end(demonstration)
-        await stage.worker.stop()
-        if is_given:
-            await remove_topology(stage.amqp_url, Routes(prefix))
+        try:
+            with showing(rows) as changed:
+                demonstration = Demonstration(rows, changed)
+                await demonstration.run(stage)
+            show_end(demonstration)
+        finally:  # also at Ctrl-C and when outcomes are missing
+            await stage.worker.stop()
+            if is_given:
+                await remove_topology(stage.amqp_url, Routes(prefix))
     return demonstration.is_as_expected
 
 

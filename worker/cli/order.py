@@ -10,8 +10,9 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from messages.attributes import text_problem
 from messages.envelope import Envelope, Rejection, decode_request, encode_request
 from worker.errors import VpnWorkerError
 
@@ -43,23 +44,20 @@ class Order:
         """
         The message to send. A body that is no JSON goes out as it is, in binary or plain mode.
         """
-        expires_at = None
-        if self.expires_in_s is not None:
-            expires_at = datetime.now(UTC) + timedelta(seconds=self.expires_in_s)
-        read: Any = {}
+        problem = None if self.correlation_id is None else text_problem(self.correlation_id)
+        if problem is not None:
+            raise InvalidOrder(f"The correlation id {problem[1]}.")
         try:
-            read = json.loads(self.body)
-        except ValueError:
-            if self.mode == "structured":
-                raise InvalidOrder("A body that is not JSON cannot be sent in structured mode.") from None
-        envelope = encode_request(
-            read if isinstance(read, dict) else {},
-            id=self.id,
-            source=self.source,
-            mode=self.mode,
-            correlation_id=self.correlation_id,
-            expires_at=expires_at,
-        )
+            envelope = encode_request(
+                self._data(),
+                id=self.id,
+                source=self.source,
+                mode=self.mode,
+                correlation_id=self.correlation_id,
+                expires_at=self._expires_at(),
+            )
+        except (ValueError, RecursionError) as exc:
+            raise InvalidOrder(f"This cannot be sent: {exc}.") from exc
         if self.mode == "structured":
             return envelope
         # Byte for byte what the user gave, so that duplicate keys and the like reach the worker's own check.
@@ -72,6 +70,23 @@ class Order:
             correlation_id=envelope.correlation_id,
             reply_to=envelope.reply_to,
         )
+
+    def _data(self) -> dict[str, Any]:
+        if self.mode != "structured":
+            return {}  # the body goes out as it is
+        try:
+            read: Any = json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise InvalidOrder("A body that is not JSON cannot be sent in structured mode.") from None
+        return cast("dict[str, Any]", read)  # with --unchecked it may be anything
+
+    def _expires_at(self) -> datetime | None:
+        if self.expires_in_s is None:
+            return None
+        try:
+            return datetime.now(UTC) + timedelta(seconds=self.expires_in_s)
+        except (ValueError, OverflowError):
+            raise InvalidOrder("--expires-in-s must be a number of seconds from now, not so many.") from None
 
 
 def read_body(file: str | None, spec: dict[str, object]) -> bytes:

@@ -106,12 +106,15 @@ async def _send(settings: BrokerSettings, order: Order, envelope: Envelope, wait
 async def _outcome(tap: Tap, order: Order, wait_s: float) -> bool:
     import asyncio
 
-    from messages.events import OUTCOMES, VpnServiceCreated, decode_event
+    from messages.events import OUTCOMES, EventNotReadableError, VpnServiceCreated, decode_event
 
     try:
         async with asyncio.timeout(wait_s):
             while True:
-                event = decode_event(await tap.next())
+                try:
+                    event = decode_event(await tap.next())
+                except EventNotReadableError:
+                    continue  # anybody may publish there
                 if isinstance(event, OUTCOMES) and (event.request_source, event.request_id) == (order.source, order.id):
                     _print({"type": event.type, **event.model_dump(mode="json")})
                     return isinstance(event, VpnServiceCreated)

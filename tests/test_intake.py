@@ -1,0 +1,179 @@
+"""
+The intake beside the whole: what deliveries of one request share, also when something unforeseen happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from messages.envelope import Envelope, encode_request
+from worker.core.policy import Policy
+from worker.engine import Engine, Ports
+from worker.errors import LedgerError
+from worker.gate import Gate
+from worker.intake import CRASH_LIMIT, Desk, Intake
+from worker.ledger.sqlite import SqliteLedger
+from worker.ports import Claim, Dead, Delivery, GiveBack, Later, Published, Saved
+from worker.teller import Teller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from worker.core.answers import CreateAnswer, ListAnswer
+    from worker.core.job import Job, RequestKey
+
+
+class Now:
+    """
+    The machine's time, and no luck.
+    """
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def roll(self) -> float:
+        return 0.0
+
+
+class Collector:
+    """
+    Keeps what is published.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
+        del event
+        self.told.append(routing_key)
+        return Published.ACKED
+
+    async def reply(self, event: Envelope, reply_to: str) -> Published:
+        raise NotImplementedError
+
+
+class NoCloud:
+    """
+    A cloud that must not be called.
+    """
+
+    async def create(self, body: bytes) -> CreateAnswer:
+        raise NotImplementedError
+
+    async def list_services(self, router_id: str) -> ListAnswer:
+        raise NotImplementedError
+
+
+class FailingLedger:
+    """
+    Fails every claim in the way given, once it is let.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.let = asyncio.Event()
+
+    async def claim(self, job: Job, now: datetime) -> Claim:
+        del job, now
+        await self.let.wait()
+        raise self.error
+
+    async def save(self, job: Job, now: datetime) -> Saved:
+        raise NotImplementedError
+
+    async def release(self, job: Job, now: datetime) -> Saved:
+        raise NotImplementedError
+
+    async def owned(self, service_ids: Iterable[str], by_others_than: RequestKey) -> frozenset[str]:
+        raise NotImplementedError
+
+    async def counts(self) -> Mapping[str, int]:
+        raise NotImplementedError
+
+
+def intake_on(ledger: FailingLedger, gate: Gate) -> Intake:
+    """
+    An intake whose ledger fails.
+    """
+    clock, collector = Now(), Collector()
+    teller = Teller(collector, collector, clock, "/test")
+    engine = Engine(Ports(ledger, NoCloud(), teller, clock, gate), Policy())
+    return Intake(Desk(ledger, engine, teller, clock, gate), Policy())
+
+
+def delivery(crashes: int = 0) -> Delivery:
+    """
+    One arrival of the same good request.
+    """
+    envelope = encode_request({"vpnservice": {"router_id": "r"}}, id="one", source="/shop")
+    return Delivery(envelope, is_redelivered=False, token=None, crashes=crashes)
+
+
+async def test_after_an_unforeseen_error_every_joined_delivery_is_settled_too() -> None:
+    """
+    One that was left unacked would hold a place of the prefetch until the connection ends.
+    """
+    ledger = FailingLedger(RuntimeError("unforeseen"))
+    intake = intake_on(ledger, Gate())
+    running = [asyncio.create_task(intake.handle(delivery())) for _ in range(3)]
+    await asyncio.sleep(0)
+    ledger.let.set()
+    verdicts = await asyncio.gather(*running)
+
+    assert [Later, Later, Later] == [type(verdict) for verdict in verdicts]
+
+
+@pytest.mark.parametrize("crashes", [0, CRASH_LIMIT - 1, CRASH_LIMIT, 1000])
+async def test_a_request_that_crashes_is_counted_and_kept_while_its_fate_cannot_be_written_down(crashes: int) -> None:
+    ledger = FailingLedger(RuntimeError("unforeseen"))
+    ledger.let.set()
+    verdict = await intake_on(ledger, Gate()).handle(delivery(crashes))
+
+    assert isinstance(verdict, Later)
+    assert crashes + 1 == verdict.crashes
+    assert verdict.delay_s >= 5
+
+
+class CrashingCloud(NoCloud):
+    """
+    A cloud whose client has a fault of ours.
+    """
+
+    async def create(self, body: bytes) -> CreateAnswer:
+        raise RuntimeError("unforeseen")
+
+
+async def test_a_request_that_crashes_again_and_again_ends_in_doubt_and_among_the_dead(tmp_path: Path) -> None:
+    """
+    A POST may have left before the crash, so nobody can promise that there is no service.
+    """
+    gate, clock, collector = Gate(), Now(), Collector()
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "me", 120)
+    await ledger.start()
+    teller = Teller(collector, collector, clock, "/test")
+    engine = Engine(Ports(ledger, CrashingCloud(), teller, clock, gate), Policy())
+    intake = Intake(Desk(ledger, engine, teller, clock, gate), Policy())
+    early = await intake.handle(delivery(CRASH_LIMIT - 2))
+    told_early = list(collector.told)
+    last = await intake.handle(delivery(CRASH_LIMIT - 1))
+    await ledger.close()
+
+    assert isinstance(early, Later)
+    assert [] == told_early
+    assert isinstance(last, Dead)
+    assert ["vpnservice.in_doubt"] == collector.told
+
+
+async def test_a_stop_while_the_ledger_refuses_leaves_the_message_unacked() -> None:
+    gate = Gate()
+    ledger = FailingLedger(LedgerError())
+    intake = intake_on(ledger, gate)
+    ledger.let.set()
+    gate.stop()
+
+    assert GiveBack() == await intake.handle(delivery())

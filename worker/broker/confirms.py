@@ -1,0 +1,45 @@
+"""
+The one place that says what became of a publish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import aiormq.exceptions
+import structlog
+
+from worker.broker.connection import BROKER_ERRORS, is_broker_cancel
+from worker.errors import BrokerRefused, BrokerUnreachable
+from worker.ports import Published
+
+log = structlog.get_logger()
+
+
+async def outcome_of(publishing: Awaitable[None], kind: str, timeout_s: float) -> Published:
+    """
+    What became of a publish on a channel with confirms, returned messages raised.
+
+    Args:
+        publishing: sends one message and returns when it is confirmed.
+        kind: what is published, for the log.
+        timeout_s: after it the broker may have the message or not (broker-facts: What aio-pika does, 7).
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            await publishing
+    except aiormq.exceptions.PublishError:
+        return Published.RETURNED
+    except aiormq.exceptions.DeliveryError:
+        return Published.NACKED
+    except TimeoutError:
+        return Published.TIMED_OUT
+    except (*BROKER_ERRORS, BrokerRefused, BrokerUnreachable) as exc:
+        log.info("publish.lost", kind=kind, error=str(exc) or type(exc).__name__)
+        return Published.LOST
+    except asyncio.CancelledError:
+        if not is_broker_cancel():
+            raise
+        return Published.LOST
+    return Published.ACKED
