@@ -149,6 +149,9 @@ async def run_worker(settings: Settings, ready: Callable[[str], None]) -> None:
     """
     for name in unknown_variables():
         log.warning("settings.unknown", name=name)
+    if settings.stranger_window_s <= settings.api_timeout_s:
+        # A redelivered request may still be on its way to the cloud from a worker that lost its broker.
+        log.warning("settings.risky", name="VPN_WORKER_STRANGER_WINDOW_S", remedy="more than VPN_WORKER_API_TIMEOUT_S")
     log.info("worker.starting", version=version("vpn-worker"), cloud=settings.cloud, api_url=settings.api_url)
     await _ensure_topology(settings)
     async with _composed(settings) as (worker, links):

@@ -173,6 +173,16 @@ class Settings(BrokerSettings):
     when_not_found: WhenNotFound = Field(
         WhenNotFound.RETRY, description="After a lost answer and nothing found: post again, or leave it in doubt."
     )
+    conflict_looks: int = Field(3, ge=1, le=20, description="Look-ups after a conflict until it is believed.")
+    same_500_limit: int = Field(
+        3, ge=1, le=100, description="The same HTTP 500 this often, with nothing created, is a refusal."
+    )
+    system_error_retries: int = Field(
+        3, ge=0, le=100, description="Tries after a 400 'system error' that left nothing, until it is a refusal."
+    )
+    clock_tolerance_s: float = Field(
+        60.0, ge=0, le=3600, description="Seconds that the cloud's clock may be behind ours."
+    )
     quick_wait_s: float = Field(5.0, ge=0, le=60, description="Longest wait in memory; longer ones use the rungs.")
     pause_s: float = Field(
         60.0,
@@ -206,6 +216,10 @@ class Settings(BrokerSettings):
             quick_wait_s=self.quick_wait_s,
             reconcile_window_s=self.reconcile_window_s,
             stranger_window_s=self.stranger_window_s,
+            conflict_looks=self.conflict_looks,
+            same_500_limit=self.same_500_limit,
+            system_error_retries=self.system_error_retries,
+            clock_tolerance_s=self.clock_tolerance_s,
             pause_s=self.pause_s,
             delayed_after_s=self.delayed_after_s,
             when_not_found=self.when_not_found,

@@ -258,12 +258,17 @@ async def test_a_file_that_is_no_database_is_no_ledger_and_is_left_alone(tmp_pat
 async def test_a_database_of_something_else_is_no_ledger_and_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "photos.sqlite3"
     database = sqlite3.connect(path)
-    database.execute("CREATE TABLE jobs (photo BLOB)")
+    database.execute("CREATE TABLE photos (photo BLOB)")
     database.close()
 
     error = await opening(path)
 
-    assert f"The ledger {path} cannot be opened: " in str(error)
+    database = sqlite3.connect(path)
+    [journal_mode] = database.execute("PRAGMA journal_mode").fetchone()
+    database.close()
+
+    assert f"{path} is the database of something else" in str(error)
+    assert "delete" == journal_mode
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere/ledger.sqlite3", "/dev/null/ledger.sqlite3"])

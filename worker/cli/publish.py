@@ -96,7 +96,7 @@ async def _send(settings: BrokerSettings, order: Order, envelope: Envelope, wait
     url = settings.amqp_url.get_secret_value()
     async with AsyncExitStack() as stack:
         # The tap first: an outcome faster than us must not be missed.
-        tap = await stack.enter_async_context(open_tap(url, settings.routes)) if wait_s else None
+        tap = await stack.enter_async_context(open_tap(url, settings.routes)) if wait_s is not None else None
         sender = await stack.enter_async_context(open_sender(url, settings.routes))
         await sender.send(envelope)
         _print({"id": order.id, "source": order.source, "exchange": settings.routes.requests_exchange})

@@ -209,6 +209,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 def _opened(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
+        _refuse_foreign(database, path)
         _use_write_ahead_log(database)
         # FULL: a commit is on disk before anybody acts on it; grouped commits make it free (measured).
         database.execute("PRAGMA synchronous = FULL")
@@ -219,6 +220,15 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _refuse_foreign(database: sqlite3.Connection, path: Path) -> None:
+    # One statement, so one view of the file: another worker may be making its schema just now.
+    version, tables = database.execute(
+        "SELECT user_version, (SELECT COUNT(*) FROM sqlite_master) FROM pragma_user_version"
+    ).fetchone()
+    if version == 0 and tables:
+        raise LedgerError(f"{path} is the database of something else; name another file in VPN_WORKER_LEDGER_URL.")
 
 
 def _use_write_ahead_log(database: sqlite3.Connection) -> None:
