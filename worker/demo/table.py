@@ -17,6 +17,8 @@ from worker.demo.batch import Demonstration, Progress
 from worker.demo.stage import Stage
 
 _STYLES = {"created": "green", "failed": "red", "rejected": "yellow", "in doubt": "magenta", "sent": "cyan"}
+#: Columns from which on the table has a column for the story of an order.
+_WIDE = 100
 #: Enough of a service id to see which is which.
 _SHORT_ID = 8
 _VPN_WORKER = ".venv/bin/vpn-worker"
@@ -31,13 +33,14 @@ def showing(rows: Sequence[Progress]) -> Iterator[Callable[[], None]]:
     console = Console()
     if not console.is_terminal:
         yield lambda: None
-        console.print(_table(rows))
+        console.print(_table(rows, console.width))
         return
-    with Live(_table(rows), console=console, auto_refresh=False) as live:
-        yield lambda: live.update(_table(rows), refresh=True)
+    with Live(_table(rows, console.width), console=console, auto_refresh=False) as live:
+        yield lambda: live.update(_table(rows, console.width), refresh=True)
 
 
-def _table(rows: Sequence[Progress]) -> Table:
+def _table(rows: Sequence[Progress], width: int) -> Table:
+    is_narrow = width < _WIDE
     table = Table(
         title="What became of each order",
         title_justify="left",
@@ -46,8 +49,9 @@ def _table(rows: Sequence[Progress]) -> Table:
         padding=0,
         expand=True,
     )
-    table.add_column("order", no_wrap=True)
-    table.add_column("what is special", width=22)
+    table.add_column("order", no_wrap=not is_narrow, width=22 if is_narrow else None)
+    if not is_narrow:
+        table.add_column("what is special", width=22)
     table.add_column("outcome", no_wrap=True)
     table.add_column("service, or why not", overflow="fold", ratio=1)
     table.add_column("tries", justify="right")
@@ -55,9 +59,10 @@ def _table(rows: Sequence[Progress]) -> Table:
     for row in rows:
         took = "" if row.took_s is None else f"{row.took_s:.2f} s"
         tries = "" if row.outcome is None else str(row.outcome.attempts)
-        table.add_row(
-            row.order.title, row.order.story, Text(row.word, _STYLES.get(row.word, "dim")), _told(row), tries, took
-        )
+        # At a narrow terminal the story stands below the title, so that no word must be broken.
+        title, story = Text(row.order.title), Text(row.order.story, "dim" if is_narrow else "")
+        order = [Text("\n").join((title, story))] if is_narrow else [title, story]
+        table.add_row(*order, Text(row.word, _STYLES.get(row.word, "dim")), _told(row), tries, took)
     return table
 
 
