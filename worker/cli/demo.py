@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from messages.routes import Routes
+
 
 def demo(
     stay: Annotated[bool, typer.Option("--stay", help="Publish nothing; keep it all running until Ctrl-C.")] = False,
@@ -42,7 +44,6 @@ async def _demonstrate() -> bool:
     from datetime import UTC, datetime
 
     from messages.routes import Routes
-    from worker.broker.topology import remove_topology
     from worker.demo.batch import Demonstration, Progress
     from worker.demo.orders import demo_orders
     from worker.demo.stage import staged
@@ -61,8 +62,27 @@ async def _demonstrate() -> bool:
         finally:  # also at Ctrl-C and when outcomes are missing
             await stage.worker.stop()
             if is_given:
-                await remove_topology(stage.amqp_url, Routes(prefix))
+                await _clean_up(stage.amqp_url, Routes(prefix))
     return demonstration.is_as_expected
+
+
+async def _clean_up(amqp_url: str, routes: Routes) -> None:
+    import asyncio
+
+    from worker.broker.topology import remove_topology
+    from worker.errors import BrokerUnreachable
+
+    # A quorum queue that was declared a moment ago may have no leader yet, and cannot be deleted then.
+    for wait_s in (1.0, 3.0, None):
+        try:
+            await remove_topology(amqp_url, routes)
+        except BrokerUnreachable as exc:
+            if wait_s is None:
+                _talk(f"The queues {routes.prefix}.* could not be deleted: {exc}")
+                return
+            await asyncio.sleep(wait_s)
+        else:
+            return
 
 
 async def _stay() -> bool:
