@@ -41,6 +41,19 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
+def pids_in(folder: Path) -> dict[str, str]:
+    """
+    Command lines, by process id, of the processes whose command names this folder.
+    """
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if str(folder) in command:
+                found[process.name] = command
+    return found
+
+
 async def demo_queues(broker: Broker) -> list[str]:
     """
     The queues of demonstrations at the broker.
@@ -147,8 +160,51 @@ async def test_stay_says_so_when_its_worker_ends_by_itself(folder: Path, amqp_ur
             status = await child.wait()
 
     assert 1 == status
-    assert "ended by itself" in child.log_file.read_text()
+    assert "ended by itself, by signal 9" in child.log_file.read_text()
     assert [] == processes_in(folder)
+
+
+async def test_stay_says_so_when_its_own_broker_ends_by_itself(folder: Path, broker: Broker) -> None:
+    """
+    A set-up that looks alive without a broker would let its user wait for ever.
+    """
+    if not isinstance(broker, PrivateBroker):
+        pytest.skip("without a private node the demonstration would have to install one")
+    async with running(folder, "--stay") as child:
+        await child.ready_line("Everything runs", READY_S)
+        [node] = [int(pid) for pid, command in pids_in(folder / ".sandbox").items() if "beam.smp" in command]
+        os.kill(node, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            status = await child.wait()
+
+    assert 1 == status
+    assert "RabbitMQ ended by itself" in child.log_file.read_text()
+    assert [] == processes_in(folder)
+
+
+async def test_a_second_set_up_in_the_folder_is_refused_and_the_first_goes_on(
+    folder: Path, amqp_url: str, prefix: str
+) -> None:
+    """
+    It would take the first one's ledger from under it.
+    """
+    async with running(folder, "--stay", amqp_url=amqp_url, prefix=prefix) as child:
+        await child.ready_line("Everything runs", READY_S)
+        second = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "worker", "demo"),
+            cwd=folder,
+            env=worker_environment({"amqp_url": amqp_url}),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await second.communicate()
+        is_noted = (folder / ".sandbox" / "running.json").exists()
+        status = child.returncode
+
+    assert 6 == second.returncode
+    assert "already running in this folder" in err.decode()
+    assert is_noted
+    assert status is None
 
 
 async def test_a_broker_that_is_not_there_is_told_without_the_password(folder: Path) -> None:

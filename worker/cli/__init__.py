@@ -66,5 +66,9 @@ def main() -> None:
         # The reader of our output has gone, as `head` does; that is its right.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as exc:
+        # A full disk behind our output, a folder that is a file: the system's words say it best.
+        typer.echo(f"vpn-worker: {exc}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
     from messages.routes import Routes
@@ -57,13 +58,29 @@ async def _demonstrate() -> bool:
         try:
             with showing(rows) as changed:
                 demonstration = Demonstration(rows, changed)
-                await demonstration.run(stage)
+                await _interruptible(demonstration.run(stage))
             show_end(demonstration)
         finally:  # also at Ctrl-C and when outcomes are missing
             await stage.worker.stop()
             if is_given:
                 await _clean_up(stage.amqp_url, Routes(prefix))
     return demonstration.is_as_expected
+
+
+async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
+    """
+    Does the work; a Ctrl-C ends it for certain: on Python 3.11 a `wait_for` in a library may swallow a cancellation.
+    """
+    import asyncio
+
+    doing = asyncio.create_task(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        while not doing.done():
+            doing.cancel()
+            await asyncio.wait({doing}, timeout=1.0)
+        raise
 
 
 async def _clean_up(amqp_url: str, routes: Routes) -> None:
@@ -99,13 +116,15 @@ async def _stay() -> bool:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     prefix = os.environ.get("VPN_WORKER_PREFIX", "vpn")
-    async with staged(_folder(), _talk, prefix, {}) as stage:
+    async with staged(_folder(), _talk, prefix, {"VPN_WORKER_SHUTDOWN_GRACE_S": "5"}) as stage:
         with noted(Path.cwd(), {"amqp_url": stage.amqp_url, "prefix": prefix, "api_url": stage.api_url}):
             show_running(stage)
-            waits = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(stage.worker.wait())}
+            asked = asyncio.ensure_future(stop.wait())
+            over = asyncio.ensure_future(stage.until_over())
+            waits: set[asyncio.Future[Any]] = {asked, over}
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             is_asked = stop.is_set()
+            _talk("Stopping; what is under way has 5 s." if is_asked else over.result())
             for wait in waits:
                 wait.cancel()
-        _talk("Stopping." if is_asked else f"The worker ended by itself; see {stage.worker.log_file}")
     return is_asked

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worker.cli.order import Order
     from worker.settings import BrokerSettings
 
+_LONGEST_WAIT_S = 86_400.0
 _ABOUT = "About the service (doc: Table 1)"
 _MESSAGE = "About the message"
 
@@ -63,8 +64,10 @@ def publish(
     import asyncio
 
     from worker.cli.broker_settings import broker_settings
-    from worker.cli.order import Order, check, read_body
+    from worker.cli.order import InvalidOrder, Order, check, read_body
 
+    if wait_s is not None and not 0 < wait_s <= _LONGEST_WAIT_S:
+        raise InvalidOrder(f"--wait-s must be more than 0 and at most {_LONGEST_WAIT_S:g} seconds; nothing was sent.")
     spec: dict[str, object] = {
         "router_id": router_id,
         "name": name,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from worker.settings import BrokerSettings
 
 _AGAIN_S = 1.0
+_LONGEST_KEY_BYTES = 255  # AMQP 0-9-1, 4.2.5.3
 
 
 def watch(
@@ -36,6 +37,8 @@ def watch(
 
     from worker.cli.broker_settings import broker_settings
 
+    if len(key.encode()) > _LONGEST_KEY_BYTES:
+        raise typer.BadParameter("a binding key has at most 255 bytes", param_hint="KEY")
     is_json = not sys.stdout.isatty() if json is None else json
     asyncio.run(_watch(broker_settings(amqp_url, prefix), key, count, is_json=is_json))
 

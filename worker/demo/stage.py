@@ -4,20 +4,24 @@ The whole set-up on one machine: a broker, a simulated cloud and a worker, each 
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.errors import SandboxError
 from worker.sandbox.processes import Child
-from worker.sandbox.rabbitmq import find_broker
+from worker.sandbox.rabbitmq import Broker, find_broker
 
 #: How a child of ours is started, whatever the PATH says.
 COMMAND = (sys.executable, "-m", "worker")
 _READY_S = 30.0
+_WATCH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Stage:
         is_own_broker: it was started for us and ends with us.
         worker: the worker's process.
         folder: logs and ledger.
+        broker: to see whether it still runs.
     """
 
     amqp_url: str
@@ -42,6 +47,19 @@ class Stage:
     is_own_broker: bool
     worker: Child
     folder: Path
+    broker: Broker
+
+    async def until_over(self) -> str:
+        """
+        In words, what ended by itself: the worker or our own broker.
+        """
+        while True:
+            if self.broker.has_ended:
+                return f"RabbitMQ ended by itself ({self.broker_origin})."
+            if (status := self.worker.returncode) is not None:
+                how = f"by signal {-status}" if status < 0 else f"with status {status}"
+                return f"The worker ended by itself, {how}; its log is {self.worker.log_file}."
+            await asyncio.sleep(_WATCH_S)
 
 
 @asynccontextmanager
@@ -60,11 +78,13 @@ async def staged(
     Raises:
         SandboxError: a part could not be started; with the reason and the end of its log.
     """
-    home = folder / "stage"
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
     is_own_broker = not os.environ.get("VPN_WORKER_AMQP_URL")
-    async with find_broker(folder / "rabbitmq", talk) as broker:
+    home = folder / "stage"
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_alone(folder))
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        broker = await stack.enter_async_context(find_broker(folder / "rabbitmq", talk))
         if not is_own_broker:
             talk(f"RabbitMQ: {broker.origin}")
         simulator = Child([*COMMAND, "simulate", "--port", "0"], log_file=home / "simulator.log")
@@ -75,7 +95,23 @@ async def staged(
             async with Child([*COMMAND, "run"], log_file=home / "worker.log", env=environment) as worker:
                 await worker.ready_line("{", _READY_S)
                 talk(f"Worker: pid {worker.pid}, log in {_shown(worker.log_file)}")
-                yield Stage(broker.amqp_url, api_url, prefix, broker.origin, is_own_broker, worker, home)
+                yield Stage(broker.amqp_url, api_url, prefix, broker.origin, is_own_broker, worker, home, broker)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """
+    Holds the folder: a second set-up in it would take the first one's ledger and log from under it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "stage.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise SandboxError(
+                "`make run` or `make demo` is already running in this folder: end it first, or use another folder."
+            ) from exc
+        yield
 
 
 def _environment(amqp_url: str, api_url: str, prefix: str, home: Path) -> dict[str, str]:

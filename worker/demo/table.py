@@ -75,7 +75,7 @@ def _told(row: Progress) -> Text:
         return Text(faults or outcome.error.message)
     note = ", found by looking, not created again" if outcome.reconciled else ""
     note = ", the same event again under the same id" if row.is_repeat else note
-    return Text(f"{(outcome.service_id or '')[:_SHORT_ID]}… {outcome.status}{note}")
+    return Text(f"{(outcome.service_id or '')[:_SHORT_ID]}... {outcome.status}{note}")
 
 
 def show_end(demonstration: Demonstration) -> None:

@@ -36,6 +36,7 @@ class ContainerBroker:
     """
 
     port: int
+    has_ended: bool = False
 
     @property
     def amqp_url(self) -> str:

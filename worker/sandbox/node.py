@@ -65,6 +65,13 @@ class PrivateBroker:
         return f"a private RabbitMQ on port {self.port}, data in {self.home}"
 
     @property
+    def has_ended(self) -> bool:
+        """
+        Whether the node has been started and its process is no more.
+        """
+        return self._process is not None and self._process.poll() is not None
+
+    @property
     def pid(self) -> int:
         """
         The node's process id, also after its end.

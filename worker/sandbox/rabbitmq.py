@@ -47,6 +47,12 @@ class Broker(Protocol):
         What this broker is and where it came from, in words for people, without the password.
         """
 
+    @property
+    def has_ended(self) -> bool:
+        """
+        Whether it was started for us and its process has ended; what others started is not ours to watch.
+        """
+
 
 @dataclass(frozen=True)
 class GivenBroker:
@@ -56,6 +62,7 @@ class GivenBroker:
 
     amqp_url: str
     origin: str
+    has_ended: bool = False
 
 
 @contextlib.asynccontextmanager
