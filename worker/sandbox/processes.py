@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 # Runs in the child before the program itself. A `preexec_fn` could do the same, but it is unsafe beside threads and
 # warned of from Python 3.12 on. The look at the parent's pid closes the gap between fork and prctl.
 _TIE = """
-import ctypes, os, sys
+import ctypes, os, signal, sys
+# A shell starts what it puts in the background with SIGINT ignored, and that is inherited: a child of ours heeds it.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 death_signal, parent = int(sys.argv[1]), int(sys.argv[2])
 ctypes.CDLL(None).prctl(1, death_signal, 0, 0, 0)  # 1 is PR_SET_PDEATHSIG, linux/prctl.h
 if os.getppid() != parent:
