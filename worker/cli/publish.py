@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from worker.settings import BrokerSettings
 
 _LONGEST_WAIT_S = 86_400.0
-_ABOUT = "About the service (doc: Table 1)"
-_MESSAGE = "About the message"
 
 
 class Mode(enum.StrEnum):
