@@ -1,5 +1,6 @@
 """
-What every test gets: a real RabbitMQ once a session, names of its own on it, and no way out to the network.
+What every test gets: a real RabbitMQ and a real PostgreSQL once a session, names of its own on them, and no way out
+to the network.
 """
 
 from __future__ import annotations
@@ -11,48 +12,66 @@ import socket
 import threading
 import uuid
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
+import asyncpg
 import pika
 import pytest
 
 from messages.routes import Routes
 from worker.broker.topology import topology
 from worker.errors import SandboxError
-from worker.sandbox.rabbitmq import DEFAULT_FOLDER, Broker, find_broker
+from worker.sandbox import postgres as postgres_sandbox
+from worker.sandbox import rabbitmq as rabbitmq_sandbox
+from worker.sandbox.postgres import Postgres, find_postgres
+from worker.sandbox.rabbitmq import Broker, find_broker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from contextlib import AbstractAsyncContextManager
 
-START_LIMIT_S = 600.0  # a first start may install RabbitMQ or download an image
+T = TypeVar("T")
+
+START_LIMIT_S = 600.0  # a first start may install a server or download an image
 STOP_LIMIT_S = 60.0
 
 
-class BrokerHold:
+class Hold(Generic[T]):
     """
-    Keeps the broker in a thread of its own: its processes end with the thread that started them.
+    Keeps a server in a thread of its own: its processes end with the thread that started them.
     """
 
-    def __init__(self, folder: Path, talk: Callable[[str], None]) -> None:
-        self._folder, self._talk = folder, talk
-        self._found: Future[Broker] = Future()
+    def __init__(self, name: str, find: Callable[[], AbstractAsyncContextManager[T]]) -> None:
+        self._find = find
+        self._found: Future[T] = Future()
         self._leave = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._hold()), name="broker", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._hold()), name=name, daemon=True)
 
     def begin(self) -> None:
         """
-        Starts looking, and waits until the broker answers or there is none.
+        Starts looking.
         """
         self._thread.start()
+
+    def settled(self) -> None:
+        """
+        Returns when the server answers, or there is none.
+        """
         self._found.exception(START_LIMIT_S)
 
-    def broker(self) -> Broker:
+    def server(self) -> T:
         """
-        The broker, or the SandboxError that says why there is none.
+        The server; without one the test is skipped, or fails where CI is set.
         """
-        return self._found.result(0)
+        try:
+            return self._found.result(0)
+        except SandboxError as exc:
+            reason = str(exc)
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
 
     def end(self) -> None:
         """
@@ -63,8 +82,8 @@ class BrokerHold:
 
     async def _hold(self) -> None:
         try:
-            async with find_broker(self._folder, self._talk) as broker:
-                self._found.set_result(broker)
+            async with self._find() as server:
+                self._found.set_result(server)
                 await asyncio.to_thread(self._leave.wait)
         except BaseException as exc:
             if self._found.done():
@@ -72,28 +91,55 @@ class BrokerHold:
             self._found.set_exception(exc)
 
 
-HOLD = pytest.StashKey[BrokerHold]()
+BROKER = pytest.StashKey[Hold[Broker]]()
+POSTGRES = pytest.StashKey[Hold[Postgres]]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """
-    Starts the broker before the first test: installing one may take longer than a test may.
+    Starts the servers before the first test: installing one may take longer than a test may.
     """
-    wanted = any("broker" in getattr(item, "fixturenames", ()) for item in session.items)
-    if not wanted or session.config.option.collectonly:
+    if session.config.option.collectonly:
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     talk = reporter.write_line if reporter is not None else print
-    hold = session.config.stash[HOLD] = BrokerHold(session.config.rootpath / DEFAULT_FOLDER, talk)
-    hold.begin()
+    root, stash = session.config.rootpath, session.config.stash
+    if is_wanted("broker", session.items):
+        stash[BROKER] = Hold("broker", lambda: find_broker(root / rabbitmq_sandbox.DEFAULT_FOLDER, talk))
+    if is_wanted("postgres", session.items):
+        stash[POSTGRES] = Hold("postgres", lambda: find_postgres(root / postgres_sandbox.DEFAULT_FOLDER, talk))
+    for hold in holds(session):
+        # One after the other: each may have to install a package.
+        hold.begin()
+        hold.settled()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """
-    Ends the broker, also after failures and Ctrl-C.
+    Ends the servers, also after failures and Ctrl-C.
     """
-    if (hold := session.config.stash.get(HOLD, None)) is not None:
+    for hold in holds(session):
         hold.end()
+
+
+def is_wanted(server: str, items: Iterable[pytest.Item]) -> bool:
+    """
+    Whether a test asks for the server: by the fixture of that name, or by a parameter.
+    """
+    asked: set[object] = set()
+    for item in items:
+        asked.update(getattr(item, "fixturenames", ()))
+        if (call := getattr(item, "callspec", None)) is not None:
+            asked.update(value for value in call.params.values() if isinstance(value, str))
+    return server in asked
+
+
+def holds(session: pytest.Session) -> list[Hold[Any]]:
+    """
+    What this session keeps running.
+    """
+    stash = session.config.stash
+    return [hold for hold in (stash.get(BROKER, None), stash.get(POSTGRES, None)) if hold is not None]
 
 
 @pytest.fixture(scope="session")
@@ -101,13 +147,48 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     """
     A real RabbitMQ, the same for the whole session; without one the test is skipped, or fails where CI is set.
     """
+    return request.config.stash[BROKER].server()
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Postgres:
+    """
+    A real PostgreSQL, the same for the whole session; without one the test is skipped, or fails where CI is set.
+    """
+    return request.config.stash[POSTGRES].server()
+
+
+@pytest.fixture
+async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+    """
+    A fresh database of the test's own.
+    """
+    async with fresh_database(postgres) as url:
+        yield url
+
+
+@asynccontextmanager
+async def fresh_database(server: Postgres) -> AsyncIterator[str]:
+    """
+    Where a new and empty database is; it is dropped on leaving, whoever is still connected.
+    """
+    name = f"t{uuid.uuid4().hex[:12]}"
+    await in_postgres(server.url, f"CREATE DATABASE {name}")
     try:
-        return request.config.stash[HOLD].broker()
-    except SandboxError as exc:
-        reason = str(exc)
-    if os.environ.get("CI"):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+        yield urlsplit(server.url)._replace(path=f"/{name}").geturl()
+    finally:
+        await in_postgres(server.url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def in_postgres(url: str, statement: str) -> None:
+    """
+    Carries out one statement on a connection of its own.
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
@@ -152,10 +233,11 @@ def no_stray_environment() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """
-    Connections and look-ups beyond this machine fail at once, save to a broker named by VPN_WORKER_AMQP_URL.
+    Connections and look-ups beyond this machine fail at once, save to servers that the environment names.
     """
-    named = urlsplit(os.environ.get("VPN_WORKER_AMQP_URL", "")).hostname
-    allowed = {named} | ({entry[4][0] for entry in socket.getaddrinfo(named, None)} if named else set())
+    urls = (os.environ.get(name, "") for name in ("VPN_WORKER_AMQP_URL", "VPN_WORKER_TEST_POSTGRES_URL"))
+    named = {host for url in urls if (host := urlsplit(url).hostname)}
+    allowed = named | {entry[4][0] for host in named for entry in socket.getaddrinfo(host, None)}
 
     def check(host: object) -> None:
         if host is None or host in allowed or host in {"", "localhost", b"localhost"}:

@@ -46,7 +46,7 @@ class TestDefaults:
 
         assert "amqp://guest:guest@127.0.0.1:5672/" == settings.amqp_url.get_secret_value()
         assert ("vpn", "otc", "token") == (settings.prefix, settings.cloud, settings.auth)
-        assert "sqlite:///vpn-worker.sqlite3" == settings.ledger_url
+        assert "sqlite:///vpn-worker.sqlite3" == settings.ledger_url.get_secret_value()
         assert (20, 86_400.0) == (settings.concurrency, settings.request_deadline_s)
 
     def test_the_core_decides_by_the_same_numbers_as_without_settings(self) -> None:
@@ -61,10 +61,11 @@ class TestDefaults:
         assert [] == [name for name, field in Settings.model_fields.items() if not field.description]
 
     @pytest.mark.parametrize(
-        ("url", "path"), [("sqlite:///a/b.sqlite3", "a/b.sqlite3"), ("sqlite:////var/b.sqlite3", "/var/b.sqlite3")]
+        "url",
+        ["sqlite:///a/b.sqlite3", "sqlite:////var/b.sqlite3", "postgresql://me:p%40ss@db:5432/jobs?sslmode=require"],
     )
-    def test_the_ledgers_path_is_in_its_url(self, url: str, path: str) -> None:
-        assert Path(path) == load(ledger_url=url).ledger_path
+    def test_the_ledger_is_a_file_or_a_server(self, url: str) -> None:
+        assert url == load(ledger_url=f"{url}\n").ledger_url.get_secret_value()
 
 
 @pytest.mark.usefixtures("environment")
@@ -105,7 +106,8 @@ class TestSources:
 @pytest.mark.usefixtures("environment")
 class TestSecretFiles:
     def test_a_secret_can_come_from_a_file(self, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        for name, text in (("AMQP_URL", "amqp://a:b@h/v"), ("AUTH_TOKEN", "from-a-file")):
+        texts = {"AMQP_URL": "amqp://a:b@h/v", "AUTH_TOKEN": "from-a-file", "LEDGER_URL": "postgresql://a:b@h/d"}
+        for name, text in texts.items():
             (tmp_path / name).write_text(f"{text}\n")
             environment.delenv(f"VPN_WORKER_{name}", raising=False)
             environment.setenv(f"VPN_WORKER_{name}_FILE", str(tmp_path / name))
@@ -113,6 +115,7 @@ class TestSecretFiles:
         settings = load()
 
         assert "amqp://a:b@h/v" == settings.amqp_url.get_secret_value()
+        assert "postgresql://a:b@h/d" == settings.ledger_url.get_secret_value()
         assert settings.auth_token is not None
         assert "from-a-file" == settings.auth_token.get_secret_value()
 
@@ -197,6 +200,10 @@ class TestFaults:
             ("amqp_url", "amqp://["),
             ("ledger_url", "sqlite:///"),
             ("ledger_url", "ledger.sqlite3"),
+            ("ledger_url", "postgresql://user:p@ss/word@host/database"),
+            ("ledger_url", "postgresql://host"),
+            ("ledger_url", "postgresql:///database"),
+            ("ledger_url", "postgresql://["),
             ("concurrency", 0),
             ("concurrency", 5001),
             ("lease_s", 9),
@@ -244,6 +251,7 @@ class TestSecrets:
     @pytest.mark.parametrize("show", [repr, str, lambda settings: str(settings.model_dump())])
     def test_no_secret_is_shown(self, environment: pytest.MonkeyPatch, show: object) -> None:
         environment.setenv("VPN_WORKER_AMQP_URL", f"amqp://user:{SECRET}@host/")
+        environment.setenv("VPN_WORKER_LEDGER_URL", f"postgresql://user:{SECRET}@host/database")
 
         settings = load()
 
@@ -255,6 +263,8 @@ class TestSecrets:
         [
             ("AMQP_URL", f"http://user:{SECRET}@host/"),
             ("AMQP_URL", f"amqp://{SECRET}@[/"),
+            ("LEDGER_URL", f"mysql://user:{SECRET}@host/database"),
+            ("LEDGER_URL", f"postgresql://user:{SECRET}@host:port/database"),
             ("AUTH_TOKEN", f"{SECRET} x"),
         ],
     )

@@ -4,15 +4,16 @@ What the flows need from outside, as small protocols; each docstring is the prom
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from messages.envelope import Envelope
-from worker.core.answers import CreateAnswer, ListAnswer
+from worker.core.answers import CreateAnswer, ListAnswer, Service
 from worker.core.job import Job, RequestKey
+from worker.core.letters import DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Delivery:
         first_seen_at: when the first worker saw it, if it has been on a rung.
         attempts: POSTs made for it before it went on a rung.
         crashes: how often in a row it ended in an unforeseen error of ours.
+        returns: how often the broker has taken it back from somebody who had it (x-delivery-count).
     """
 
     envelope: Envelope
@@ -37,6 +39,7 @@ class Delivery:
     first_seen_at: datetime | None = None
     attempts: int = 0
     crashes: int = 0
+    returns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,24 @@ class Published(Enum):
     LOST = "lost"
 
 
+class Taking(Protocol):
+    """
+    The stream of deliveries, which can be stopped and started. What was delivered before stays ours to settle.
+    """
+
+    async def pause(self) -> None:
+        """
+        Returns when the broker delivers no more, or cannot be asked; also new connections deliver nothing. Safe to repeat.
+        """
+        ...
+
+    async def resume(self) -> None:
+        """
+        Lets the broker deliver again, at once or as soon as there is a connection. Safe to repeat.
+        """
+        ...
+
+
 class Publisher(Protocol):
     """
     Publishes events. Safe to call from many tasks, and safe to repeat: readers know an event by its id.
@@ -112,7 +133,8 @@ class Publisher(Protocol):
 
     async def publish_event(self, event: Envelope, routing_key: str) -> Published:
         """
-        Sends one event; returns within the publish timeout whatever the broker does. Only ACKED means it is kept.
+        Sends one event; only ACKED means it is kept. Returns within the publish timeout whatever the broker does, save
+        that it waits for as long as the broker says that it takes no publishes (memory or disk alarm).
         """
         ...
 
@@ -228,6 +250,40 @@ class Ledger(Protocol):
         """
         ...
 
+    async def find(self, request_id: str, source: str | None = None) -> tuple[Job, ...]:
+        """
+        The jobs of that request id, of every source or of one; for people, who rarely know the source.
+        """
+        ...
+
+    async def amend(self, was: Job, job: Job, now: datetime) -> Saved:
+        """
+        Writes what a person decided about a job that was done, and leaves it to whoever claims it next.
+
+        LEASE_LOST when it is not done any more, or has another outcome than `was`: somebody was faster.
+        """
+        ...
+
+    async def prune(self, done_before: datetime, limit: int) -> int:
+        """
+        Forgets up to `limit` jobs that were done before that moment, oldest first; says how many.
+
+        Jobs in doubt stay: a person has not decided yet. What is forgotten is a stranger when it comes again.
+        """
+        ...
+
+    async def mark_suspect(self, fingerprint: str, now: datetime) -> int:
+        """
+        Notes, before a message that may kill us is touched, that it is; says how often that was noted, this one included.
+        """
+        ...
+
+    async def clear_suspect(self, fingerprint: str) -> None:
+        """
+        Forgets the notes about a message that we have survived.
+        """
+        ...
+
 
 class Clock(Protocol):
     """
@@ -243,5 +299,54 @@ class Clock(Protocol):
     def roll(self) -> float:
         """
         A random number in [0, 1).
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """
+    The dead letters, for one person's command.
+    """
+
+    def read(self) -> AsyncGenerator[DeadLetter, None]:
+        """
+        The letters that lay there when it was called, oldest first; those that another command is reading are missing.
+
+        Reading takes nothing: what is not removed is there again, in its order, when the command ends.
+        """
+        ...
+
+    async def remove(self, letter: DeadLetter) -> None:
+        """
+        Takes a letter that was read out of the queue for good. If we die at once, it may be there again.
+        """
+        ...
+
+
+class Resender(Protocol):
+    """
+    Sends the requests of dead letters again.
+    """
+
+    async def send_again(self, letter: DeadLetter, *, replays: int, is_suspect: bool) -> None:
+        """
+        Returns when the broker has the request, as it was first published, in the work queue. Safe to repeat.
+
+        Args:
+            letter: whose request it is.
+            replays: how often it has been replayed, this one included.
+            is_suspect: it may have been sent: a ledger that does not know it must look before it sends.
+        """
+        ...
+
+
+class Showing(Protocol):
+    """
+    The cloud, as far as a person needs it who decides about a request in doubt.
+    """
+
+    async def show(self, service_id: str) -> Service | ListAnswer:
+        """
+        One service by its id, Listed(()) when there is none, or why it could not be shown. Safe to repeat.
         """
         ...

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from yarl import URL
 
 from messages.routes import Routes
-from worker.core.policy import Policy, WhenNotFound
+from worker.core.policy import WHEN_NOT_FOUND, Policy, WhenNotFound
 from worker.errors import SettingsError
 
 ENV_PREFIX = "VPN_WORKER_"
@@ -41,9 +41,17 @@ def _is_http(url: str) -> str:
     return url
 
 
-def _is_ledger(url: str) -> str:
-    if not url.startswith("sqlite:///") or len(url) <= len("sqlite:///"):
-        raise ValueError("must look like sqlite:///path/to/file (or sqlite:////absolute/path)")
+def _is_ledger(url: SecretStr) -> SecretStr:
+    url = SecretStr(url.get_secret_value().strip())
+    text = url.get_secret_value()
+    if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+        return url
+    read = _url(text)
+    if read is None or read.scheme != "postgresql" or not read.host or len(read.path) < 2 or "@" in read.path:
+        raise ValueError(
+            "must look like sqlite:///path/to/file (or sqlite:////absolute/path), or like "
+            "postgresql://user:password@host:5432/database; write / @ : in user or password as %2F %40 %3A"
+        )
     return url
 
 
@@ -69,6 +77,12 @@ def _is_shorter_than_the_lease(timeout_s: float, read: ValidationInfo) -> float:
     if timeout_s >= read.data.get("lease_s", math.inf):
         raise ValueError(f"must be less than {ENV_PREFIX}LEASE_S")
     return timeout_s
+
+
+def _outlasts_the_deadline(retention_s: float, read: ValidationInfo) -> float:
+    if retention_s < read.data.get("request_deadline_s", 0.0):
+        raise ValueError(f"must not be less than {ENV_PREFIX}REQUEST_DEADLINE_S")
+    return retention_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +161,10 @@ class Settings(BrokerSettings):
     auth_token: Annotated[SecretStr | None, BeforeValidator(_is_read), AfterValidator(_is_token)] = Field(
         None, validate_default=True, description="Sent as X-Auth-Token; needed when auth is token."
     )
-    ledger_url: Annotated[str, AfterValidator(_is_ledger)] = Field(
-        "sqlite:///vpn-worker.sqlite3",
-        description="Where jobs are recorded; a relative path is from the working folder.",
+    ledger_url: Annotated[SecretStr, BeforeValidator(_is_read), AfterValidator(_is_ledger)] = Field(
+        SecretStr("sqlite:///vpn-worker.sqlite3"),
+        description="Where jobs are recorded: `sqlite:///path` (one host; from the working folder when relative) or "
+        "`postgresql://user:password@host:port/database`.",
     )
     lease_s: float = Field(
         120.0, ge=10, le=3600, description="Seconds a claim on a request lasts; must exceed the API timeout."
@@ -170,8 +185,13 @@ class Settings(BrokerSettings):
     stranger_window_s: float = Field(
         35.0, ge=0, le=3600, description="Seconds to look for a redelivered request that the ledger does not know."
     )
-    when_not_found: WhenNotFound = Field(
-        WhenNotFound.RETRY, description="After a lost answer and nothing found: post again, or leave it in doubt."
+    when_not_found: WhenNotFound | None = Field(
+        None,
+        description="After a lost answer and nothing found: retry (post again) or in_doubt. "
+        "Default: retry where the cloud allows one service per VPC, in_doubt elsewhere.",
+    )
+    mark: Literal["none", "description"] = Field(
+        "none", description="Append [req:<id>] to the description, so that a look-up knows its own for certain."
     )
     conflict_looks: int = Field(3, ge=1, le=20, description="Look-ups after a conflict until it is believed.")
     same_500_limit: int = Field(
@@ -191,20 +211,27 @@ class Settings(BrokerSettings):
         description="Seconds to pause after 429 without Retry-After, or after a configuration fault.",
     )
     delayed_after_s: float = Field(60.0, ge=0, le=86_400, description="Seconds of waiting until it is told as delayed.")
+    trip_after: int = Field(
+        5, ge=1, le=1000, description="Unanswered calls, or failing requests, in a row until no more are taken."
+    )
+    retention_s: Annotated[float, AfterValidator(_outlasts_the_deadline)] = Field(
+        2_592_000.0,
+        ge=60,
+        le=315_360_000,
+        validate_default=True,
+        description="Seconds a request that is done is remembered: its duplicates are known for so long.",
+    )
     event_source: str = Field(
         "/vpn-worker", min_length=1, max_length=255, description="`ce-source` of the events: a URI reference."
+    )
+    http_host: str = Field("127.0.0.1", min_length=1, description="Address of the HTTP port.")
+    http_port: int | None = Field(
+        None, ge=0, le=65535, description="Port for /live and /ready; 0 takes a free one. Default: none."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="JSON, text, or auto: text at a terminal, JSON elsewhere."
     )
-
-    @property
-    def ledger_path(self) -> Path:
-        """
-        The ledger's file.
-        """
-        return Path(self.ledger_url.removeprefix("sqlite:///"))
 
     @property
     def policy(self) -> Policy:
@@ -222,7 +249,9 @@ class Settings(BrokerSettings):
             clock_tolerance_s=self.clock_tolerance_s,
             pause_s=self.pause_s,
             delayed_after_s=self.delayed_after_s,
-            when_not_found=self.when_not_found,
+            when_not_found=self.when_not_found or WHEN_NOT_FOUND[self.cloud],
+            trip_after=self.trip_after,
+            is_marking=self.mark == "description",
         )
 
 

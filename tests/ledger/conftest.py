@@ -5,39 +5,109 @@ Ledgers to test: every implementation, each on storage of its own.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Protocol, TypeVar
 
+import asyncpg
 import pytest
 
+from tests.conftest import fresh_database
+from worker.ledger.postgres import PostgresLedger
 from worker.ledger.sqlite import SqliteLedger
 from worker.ports import Ledger
 
 LEASE_S = 120.0
 
-OpenLedger = Callable[..., Awaitable[Ledger]]
+
+class Opened(Ledger, Protocol):
+    """
+    A ledger as whoever composes the worker sees it.
+    """
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
 
 
-@pytest.fixture(params=["sqlite"])
+L = TypeVar("L", bound=Opened)
+OpenLedger = Callable[..., Awaitable[Opened]]
+OpenSqlite = Callable[..., Awaitable[SqliteLedger]]
+OpenPostgres = Callable[..., Awaitable[PostgresLedger]]
+
+
+def opener(make: Callable[[str, float], L], stack: AsyncExitStack) -> Callable[..., Awaitable[L]]:
+    """
+    Opens ledgers that end with the test, each as another owner on the same storage.
+    """
+
+    async def open_it(owner: str = "a", lease_s: float = LEASE_S) -> L:
+        ledger = make(owner, lease_s)
+        await ledger.start()
+        stack.push_async_callback(ledger.close)
+        return ledger
+
+    return open_it
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 async def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenLedger]:
     """
     Opens the ledger as the worker of that name does; all of a test share the same storage.
     """
-    assert request.param == "sqlite"
     async with AsyncExitStack() as stack:
-
-        async def open_it(owner: str = "a", lease_s: float = LEASE_S) -> Ledger:
-            ledger = SqliteLedger(tmp_path / "ledger.sqlite3", owner, lease_s)
-            await ledger.start()
-            stack.push_async_callback(ledger.close)
-            return ledger
-
-        yield open_it
+        if request.param == "sqlite":
+            yield opener(lambda owner, lease_s: SqliteLedger(tmp_path / "ledger.sqlite3", owner, lease_s), stack)
+        else:
+            url = await stack.enter_async_context(fresh_database(request.getfixturevalue("postgres")))
+            yield opener(lambda owner, lease_s: PostgresLedger(url, owner, lease_s), stack)
 
 
 @pytest.fixture
-async def ledger(open_ledger: OpenLedger) -> Ledger:
+async def open_sqlite(tmp_path: Path) -> AsyncIterator[OpenSqlite]:
+    """
+    Opens the SQLite ledger of the test.
+    """
+    async with AsyncExitStack() as stack:
+        yield opener(lambda owner, lease_s: SqliteLedger(tmp_path / "ledger.sqlite3", owner, lease_s), stack)
+
+
+@pytest.fixture
+async def open_postgres(postgres_url: str) -> AsyncIterator[OpenPostgres]:
+    """
+    Opens the PostgreSQL ledger of the test.
+    """
+    async with AsyncExitStack() as stack:
+        yield opener(lambda owner, lease_s: PostgresLedger(postgres_url, owner, lease_s), stack)
+
+
+@pytest.fixture
+async def ledger(open_ledger: OpenLedger) -> Opened:
     """
     A ledger as worker "a" has it open.
     """
     return await open_ledger()
+
+
+@asynccontextmanager
+async def opened(url: str, owner: str = "a", timeout_s: float = 10.0) -> AsyncIterator[PostgresLedger]:
+    """
+    The PostgreSQL ledger at a URL, until leaving.
+    """
+    ledger = PostgresLedger(url, owner, LEASE_S, timeout_s)
+    await ledger.start()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+async def asked(url: str, query: str) -> object:
+    """
+    What a server answers to a query for one value.
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()

@@ -40,6 +40,20 @@ def a_job(request_id: str = "order-1", **changes: Any) -> Job:
     return replace(job, **changes)
 
 
+def failed(job: Job) -> Job:
+    """
+    The job as the cloud refused it.
+    """
+    return conclude(job, Outcome(OutcomeKind.FAILED, NOW, trouble=Trouble("refused", "no")))
+
+
+def in_doubt(job: Job) -> Job:
+    """
+    The job as it waits for a person.
+    """
+    return conclude(job, Outcome(OutcomeKind.IN_DOUBT, NOW, trouble=Trouble("not_found", "it may exist")))
+
+
 def created(job: Job, service_id: str) -> Job:
     """
     The job with a service of its own.
@@ -109,6 +123,8 @@ JOB_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "due_at": st.none() | MOMENTS,
     "trouble": st.none() | TROUBLES,
     "delayed_told": st.booleans(),
+    "mark": st.none() | TEXTS,
+    "replays": COUNTS,
     "outcome": st.none() | OUTCOMES,
 }
 JOBS = st.builds(Job, **JOB_FIELDS)

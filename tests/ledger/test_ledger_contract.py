@@ -6,20 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.ledger.conftest import LEASE_S, OpenLedger
-from tests.ledger.jobs import JOB_FIELDS, JOBS, NOW, OUTCOME_FIELDS, a_job, after, created
+from tests.ledger.jobs import JOB_FIELDS, JOBS, NOW, OUTCOME_FIELDS, a_job, after, created, failed, in_doubt
 from worker.core.answers import Trouble
-from worker.core.job import Job, Outcome, OutcomeKind, Phase, RequestKey, conclude
+from worker.core.job import Job, Outcome, Phase, RequestKey
+from worker.errors import LedgerError
 from worker.ports import Claimed, Held, Ledger, Reused, Saved
-
-
-def failed(job: Job) -> Job:
-    return conclude(job, Outcome(OutcomeKind.FAILED, NOW, trouble=Trouble("refused", "no")))
 
 
 class TestClaim:
@@ -99,6 +97,14 @@ class TestClaim:
         assert 1 == sum(isinstance(claim, Claimed) and claim.is_new for claim in claims)
         assert 20 == sum(isinstance(claim, Held) for claim in claims)
 
+    async def test_what_comes_at_once_for_one_request_is_done_one_after_the_other(self, ledger: Ledger) -> None:
+        claims = await asyncio.gather(*(ledger.claim(a_job(), NOW) for _ in range(5)))
+        saves = await asyncio.gather(*(ledger.save(a_job(attempts=attempts), NOW) for attempts in range(2, 7)))
+
+        assert [True, False, False, False, False] == [isinstance(claim, Claimed) and claim.is_new for claim in claims]
+        assert [Saved.WRITTEN] * 5 == saves
+        assert Claimed(a_job(attempts=6), is_new=False) == await ledger.claim(a_job(), NOW)
+
 
 class TestOneJobAtATimeOnARouter:
     """
@@ -171,6 +177,15 @@ class TestOneJobAtATimeOnARouter:
         later = a_job("two", router_id="r")
 
         assert Claimed(later, is_new=True) == await ledger.claim(later, after(86_400))
+
+    async def test_of_many_that_come_at_once_one_begins(self, open_ledger: OpenLedger) -> None:
+        ours, theirs = await open_ledger("a"), await open_ledger("b")
+        jobs = [a_job(f"{number}", router_id="r") for number in range(10)]
+
+        claims = await asyncio.gather(*(one.claim(job, NOW) for job in jobs for one in (ours, theirs)))
+
+        assert 1 == sum(isinstance(claim, Claimed) and claim.is_new for claim in claims)
+        assert {"sent": 1} == await ours.counts()
 
     async def test_other_routers_go_on(self, ledger: Ledger) -> None:
         await ledger.claim(a_job("one"), NOW)
@@ -265,38 +280,76 @@ class TestRelease:
         assert Saved.LEASE_LOST is await ledger.save(a_job(attempts=8), NOW)
 
 
-class TestOwned:
-    async def test_services_of_other_jobs_are_told(self, ledger: Ledger) -> None:
-        for name in ("one", "two", "three"):
-            await ledger.claim(a_job(name), NOW)
-        await ledger.save(created(a_job("one"), "s-1"), NOW)
-        await ledger.save(created(a_job("two"), "s-2"), NOW)
+class TestRepeating:
+    """
+    A write may have been made although its answer was lost; whoever repeats it must not be told that it failed.
+    """
 
-        owned = await ledger.owned(["s-1", "s-2", "s-3"], a_job("one").key)
-
-        assert frozenset({"s-2"}) == owned
-
-    async def test_of_no_service_none_is_owned(self, ledger: Ledger) -> None:
-        assert frozenset() == await ledger.owned((), a_job().key)
-
-    async def test_a_failed_job_owns_the_service_it_left_behind(self, ledger: Ledger) -> None:
-        done = created(a_job(), "s-1")
-        assert done.outcome is not None
-        left_behind = replace(done, outcome=replace(done.outcome, kind=OutcomeKind.FAILED))
+    @pytest.mark.parametrize("finish", [failed, in_doubt, lambda job: created(job, "s-1")])
+    async def test_a_finished_job_can_be_saved_again(self, ledger: Ledger, finish: Callable[[Job], Job]) -> None:
         await ledger.claim(a_job(), NOW)
-        await ledger.save(left_behind, NOW)
+        await ledger.save(finish(a_job()), NOW)
 
-        assert frozenset({"s-1"}) == await ledger.owned(["s-1"], a_job("other").key)
+        assert Saved.WRITTEN is await ledger.save(finish(a_job()), after(1))
+
+    async def test_a_job_can_be_released_again_until_somebody_claims_it(self, open_ledger: OpenLedger) -> None:
+        ours, theirs = await open_ledger("a"), await open_ledger("b")
+        await ours.claim(a_job(), NOW)
+        await ours.release(a_job(attempts=2), NOW)
+
+        again = await ours.release(a_job(attempts=2), NOW)
+        await theirs.claim(a_job(), NOW)
+
+        assert Saved.WRITTEN is again
+        assert Saved.LEASE_LOST is await ours.release(a_job(attempts=2), NOW)
+
+    async def test_another_outcome_is_not_taken_for_a_repeat(self, ledger: Ledger) -> None:
+        await ledger.claim(a_job(), NOW)
+        await ledger.save(failed(a_job()), NOW)
+
+        assert Saved.LEASE_LOST is await ledger.save(in_doubt(a_job()), NOW)
+
+    async def test_a_lease_that_was_given_up_does_not_come_back(self, ledger: Ledger) -> None:
+        await ledger.claim(a_job(), NOW)
+        await ledger.release(a_job(), NOW)
+
+        assert Saved.LEASE_LOST is await ledger.save(a_job(), NOW)
+
+
+async def test_a_caller_that_leaves_does_not_take_its_write_along(open_ledger: OpenLedger) -> None:
+    ledger = await open_ledger()
+    await ledger.claim(a_job(), NOW)
+
+    leaving = asyncio.ensure_future(ledger.save(a_job(attempts=5), NOW))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+
+    assert Claimed(a_job(attempts=5), is_new=False) == await ledger.claim(a_job(), NOW)
+
+
+async def test_closing_finishes_what_was_ordered(open_ledger: OpenLedger) -> None:
+    ledger, later = await open_ledger("a"), await open_ledger("a")
+    claims = asyncio.gather(*(ledger.claim(a_job(f"{number}"), NOW) for number in range(50)))
+    await asyncio.sleep(0)
+
+    await ledger.close()
+    await ledger.close()
+
+    assert 50 == len(await claims)
+    assert {"sent": 50} == await later.counts()
+    with pytest.raises(LedgerError, match="closed"):
+        await ledger.counts()
 
 
 async def test_counts_tell_phases_and_outcomes_apart(ledger: Ledger) -> None:
-    doubtful = conclude(a_job("5"), Outcome(OutcomeKind.IN_DOUBT, NOW))
     jobs = [
         a_job("1", phase=Phase.READY),
         a_job("2"),
         a_job("3", phase=Phase.LOOKING),
         created(a_job("4"), "s"),
-        doubtful,
+        in_doubt(a_job("5")),
         failed(a_job("6")),
         failed(a_job("7")),
     ]

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.conftest import OpenLedger
+from tests.ledger.conftest import OpenSqlite
 from tests.ledger.jobs import NOW, a_job
 from worker.errors import LedgerError
-from worker.ledger.sqlite import SqliteLedger, open_database
+from worker.ledger.sqlite import SqliteLedger
+from worker.ledger.sqlite_file import open_database
 from worker.ports import Claimed, Saved
 
 #: Run by a process of its own: records a job and dies at once.
@@ -84,10 +85,10 @@ def commits_in(wal: Path) -> int:
     return sum(content[at + 4 : at + 8] != b"\0\0\0\0" and content[at + 8 : at + 16] == content[16:24] for at in frames)
 
 
-async def test_what_was_saved_survives_a_kill(tmp_path: Path, open_ledger: OpenLedger) -> None:
+async def test_what_was_saved_survives_a_kill(tmp_path: Path, open_sqlite: OpenSqlite) -> None:
     died = run_alone(SAVE_AND_DIE, tmp_path / "ledger.sqlite3")
 
-    ledger = await open_ledger("a")
+    ledger = await open_sqlite("a")
 
     assert -signal.SIGKILL == died.returncode, died.stderr
     assert Claimed(a_job(attempts=7), is_new=False) == await ledger.claim(a_job(), NOW)
@@ -105,8 +106,8 @@ async def test_every_commit_is_synced_to_the_disk(tmp_path: Path) -> None:
     assert ["wal", 2] == settings
 
 
-async def test_saves_of_many_jobs_share_commits(tmp_path: Path, open_ledger: OpenLedger) -> None:
-    ledger = await open_ledger()
+async def test_saves_of_many_jobs_share_commits(tmp_path: Path, open_sqlite: OpenSqlite) -> None:
+    ledger = await open_sqlite()
     jobs = [a_job(f"{number}") for number in range(200)]
     await asyncio.gather(*(ledger.claim(job, NOW) for job in jobs))
     wal = tmp_path / "ledger.sqlite3-wal"
@@ -118,11 +119,11 @@ async def test_saves_of_many_jobs_share_commits(tmp_path: Path, open_ledger: Ope
     assert 1 <= commits_in(wal) - before <= 20
 
 
-async def test_one_save_alone_is_one_commit(tmp_path: Path, open_ledger: OpenLedger) -> None:
+async def test_one_save_alone_is_one_commit(tmp_path: Path, open_sqlite: OpenSqlite) -> None:
     """
     Shows that the count above counts.
     """
-    ledger = await open_ledger()
+    ledger = await open_sqlite()
     await ledger.claim(a_job(), NOW)
     wal = tmp_path / "ledger.sqlite3-wal"
     before = commits_in(wal)
@@ -143,40 +144,12 @@ def test_a_full_disk_writes_nothing_says_so_and_passes(tmp_path: Path) -> None:
     assert "{'sent': 4}" == counts
 
 
-async def test_a_caller_that_leaves_does_not_take_its_write_along(open_ledger: OpenLedger) -> None:
-    ledger = await open_ledger()
-    await ledger.claim(a_job(), NOW)
-
-    leaving = asyncio.ensure_future(ledger.save(a_job(attempts=5), NOW))
-    await asyncio.sleep(0)
-    leaving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await leaving
-
-    assert Claimed(a_job(attempts=5), is_new=False) == await ledger.claim(a_job(), NOW)
-
-
-async def test_closing_finishes_what_was_ordered(open_ledger: OpenLedger) -> None:
-    ledger, later = await open_ledger("a"), await open_ledger("a")
-    assert isinstance(ledger, SqliteLedger)
-    claims = asyncio.gather(*(ledger.claim(a_job(f"{number}"), NOW) for number in range(50)))
-    await asyncio.sleep(0)
-
-    await ledger.close()
-    await ledger.close()
-
-    assert 50 == len(await claims)
-    assert {"sent": 50} == await later.counts()
-    with pytest.raises(LedgerError, match="closed"):
-        await ledger.counts()
-
-
-async def test_a_row_that_cannot_be_read_harms_no_neighbour(tmp_path: Path, open_ledger: OpenLedger) -> None:
-    ledger = await open_ledger()
+async def test_a_row_that_cannot_be_read_harms_no_neighbour(tmp_path: Path, open_sqlite: OpenSqlite) -> None:
+    ledger = await open_sqlite()
     await ledger.claim(a_job("good"), NOW)
     await ledger.claim(a_job("bad"), NOW)
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as database:
-        database.execute("UPDATE jobs SET doc = '{}' WHERE id = 'bad'")
+        database.execute("UPDATE jobs SET doc = '{\"outcome\": {}}' WHERE id = 'bad'")
     database.close()
 
     claims = (ledger.claim(a_job("good" if number % 10 else "bad"), NOW) for number in range(50))

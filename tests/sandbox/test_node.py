@@ -16,7 +16,8 @@ import pika
 import pytest
 
 from worker.errors import SandboxError
-from worker.sandbox.node import PrivateBroker, amqp_answers, free_ports, private_broker, server_script
+from worker.sandbox.node import PrivateBroker, amqp_answers, private_broker, server_script
+from worker.sandbox.places import free_ports
 from worker.sandbox.processes import Child
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 
 from worker.errors import SandboxError
 from worker.sandbox.container import IMAGE
-from worker.sandbox.node import free_ports
+from worker.sandbox.places import free_ports
 from worker.sandbox.rabbitmq import Broker, find_broker
 
 PROJECT = Path(__file__).parents[2]

@@ -1,5 +1,5 @@
 """
-Which broker `publish`, `watch` and `topology` talk to.
+Which broker the commands for people talk to.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import typer
 
 from worker.settings import BrokerSettings, load_settings
 
+#: Settings that a note of `make run` has.
+_NOTED = frozenset({"amqp_url", "prefix", "api_url", "auth", "ledger_url"})
+
 
 def broker_settings(amqp_url: str | None, prefix: str | None) -> BrokerSettings:
     """
@@ -19,11 +22,19 @@ def broker_settings(amqp_url: str | None, prefix: str | None) -> BrokerSettings:
     Raises:
         SettingsError: a value is wrong.
     """
+    return load_settings(noted_settings(amqp_url, prefix), BrokerSettings)
+
+
+def noted_settings(amqp_url: str | None, prefix: str | None) -> dict[str, object]:
+    """
+    The flags given; without a broker among them or in the environment, what a running `make run` of this folder noted.
+    """
     if amqp_url is None and "VPN_WORKER_AMQP_URL_FILE" not in os.environ:
         from worker.sandbox.noted import read_note
 
         note = read_note(Path.cwd())
         if note is not None:
             typer.echo("Using the broker of `make run` in this folder.", err=True)
-            amqp_url, prefix = note["amqp_url"], prefix or note["prefix"]
-    return load_settings({"amqp_url": amqp_url, "prefix": prefix}, BrokerSettings)
+            known = {name: value for name, value in note.items() if name in _NOTED}
+            return {**known, "prefix": prefix or note["prefix"]}
+    return {"amqp_url": amqp_url, "prefix": prefix}

@@ -117,7 +117,8 @@ async def _stay() -> bool:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     prefix = os.environ.get("VPN_WORKER_PREFIX", "vpn")
     async with staged(_folder(), _talk, prefix, {"VPN_WORKER_SHUTDOWN_GRACE_S": "5"}) as stage:
-        with noted(Path.cwd(), {"amqp_url": stage.amqp_url, "prefix": prefix, "api_url": stage.api_url}):
+        note = {"amqp_url": stage.amqp_url, "prefix": prefix, "api_url": stage.api_url, "auth": "none"}
+        with noted(Path.cwd(), note | {"ledger_url": stage.ledger_url}):
             show_running(stage)
             asked = asyncio.ensure_future(stop.wait())
             over = asyncio.ensure_future(stage.until_over())

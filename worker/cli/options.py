@@ -10,3 +10,19 @@ import typer
 
 AmqpUrl = Annotated[str | None, typer.Option(envvar="VPN_WORKER_AMQP_URL", help="RabbitMQ's URL.")]
 Prefix = Annotated[str | None, typer.Option(envvar="VPN_WORKER_PREFIX", help="First part of every queue name.")]
+LedgerUrl = Annotated[
+    str | None, typer.Option(envvar="VPN_WORKER_LEDGER_URL", help="Where the workers keep their jobs.")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines, for programs.")]
+
+# Which dead letters; those that fit everything that is given.
+Letter = Annotated[str | None, typer.Option(help="One letter by its id, as `dead list --each` shows it.")]
+Reason = Annotated[str | None, typer.Option(help="rejected, failed, in_doubt, poison, delivery_limit or foreign.")]
+RequestId = Annotated[str | None, typer.Option("--request", help="The request's id.")]
+Source = Annotated[str | None, typer.Option(help="The request's source.")]
+Router = Annotated[str | None, typer.Option(help="The router_id of the request.")]
+Since = Annotated[str | None, typer.Option(help="Died then or later: 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d ago.")]
+Until = Annotated[str | None, typer.Option(help="Died then or earlier, written alike.")]
+Contains = Annotated[str | None, typer.Option(help="Part of the last error; case does not matter.")]
+All = Annotated[bool, typer.Option("--all", help="Every letter; needed when nothing else says which.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]

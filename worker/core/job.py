@@ -104,6 +104,8 @@ class Job:
         due_at: not before then.
         trouble: the latest trouble.
         delayed_told: create-delayed was published.
+        mark: what the POST appends to `description` so that a look-up knows its own; None without marks.
+        replays: how often a person had it done again after its outcome; tells the events of each time apart.
     """
 
     key: RequestKey
@@ -125,6 +127,8 @@ class Job:
     due_at: datetime | None = None
     trouble: Trouble | None = None
     delayed_told: bool = False
+    mark: str | None = None
+    replays: int = 0
     outcome: Outcome | None = None
 
     @property
@@ -135,7 +139,14 @@ class Job:
         return self.outcome.service.id if self.outcome and self.outcome.service else None
 
 
-def open_job(fresh: Job, now: datetime, *, is_redelivered: bool, published_at: datetime | None = None) -> Job:
+def open_job(
+    fresh: Job,
+    now: datetime,
+    *,
+    is_redelivered: bool,
+    published_at: datetime | None = None,
+    may_post: bool = True,
+) -> Job:
     """
     The job as it is first written to the ledger.
 
@@ -148,6 +159,7 @@ def open_job(fresh: Job, now: datetime, *, is_redelivered: bool, published_at: d
         now: aware UTC.
         is_redelivered: the broker cannot rule out that it was delivered before.
         published_at: when the publisher sent it, if it says so; no service of ours can be older.
+        may_post: a POST may follow at once; else its intent is written when its turn comes.
     """
     if is_redelivered:
         return replace(
@@ -159,7 +171,7 @@ def open_job(fresh: Job, now: datetime, *, is_redelivered: bool, published_at: d
             first_sent_at=published_at if published_at is not None and published_at <= now else None,
             may_own=True,
         )
-    if fresh.expires_at is not None and now >= fresh.expires_at:
+    if not may_post or (fresh.expires_at is not None and now >= fresh.expires_at):
         return fresh
     return intend(fresh, now)
 

@@ -49,6 +49,13 @@ class Stage:
     folder: Path
     broker: Broker
 
+    @property
+    def ledger_url(self) -> str:
+        """
+        Where the worker keeps its jobs.
+        """
+        return _ledger_url(self.folder)
+
     async def until_over(self) -> str:
         """
         In words, what ended by itself: the worker or our own broker.
@@ -121,10 +128,14 @@ def _environment(amqp_url: str, api_url: str, prefix: str, home: Path) -> dict[s
         "VPN_WORKER_API_URL": api_url,
         "VPN_WORKER_AUTH": "none",
         "VPN_WORKER_PREFIX": prefix,
-        "VPN_WORKER_LEDGER_URL": f"sqlite:///{home.absolute() / 'ledger.sqlite3'}",
+        "VPN_WORKER_LEDGER_URL": _ledger_url(home),
         # The simulated cloud answers at once: no need to look for a lost service as long as for a real one.
         "VPN_WORKER_RECONCILE_WINDOW_S": "3",
     }
+
+
+def _ledger_url(home: Path) -> str:
+    return f"sqlite:///{home.absolute() / 'ledger.sqlite3'}"
 
 
 def _shown(path: Path) -> str:

@@ -4,6 +4,7 @@ Jobs as rows and back: the columns that queries need, and a JSON document for th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,45 @@ from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, RequestKey
 #: Fields of a job that are moments.
 _TIMES = ("first_seen_at", "deadline_at", "expires_at", "first_sent_at", "sent_at", "doubt_since", "due_at")
 #: Fields of a job that JSON holds as they are.
-_PLAIN = ("wanted", "attempts", "looks", "may_own", "strikes", "delayed_told")
+_PLAIN = ("wanted", "attempts", "looks", "may_own", "strikes", "delayed_told", "mark", "replays")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    What a row says of a job: the columns that queries need, and `doc` for the rest.
+    """
+
+    source: str
+    id: str
+    digest: str
+    router_id: str
+    tenant_id: str | None
+    order_id: str | None
+    phase: str
+    outcome: str | None
+    service_id: str | None
+    attempts: int
+    doc: str
+
+
+def to_row(job: Job) -> Row:
+    """
+    The row of a job; raises ValueError or TypeError for one that no database can hold.
+    """
+    return Row(
+        source=job.key.source,
+        id=job.key.id,
+        digest=job.digest,
+        router_id=job.router_id,
+        tenant_id=_text(job.wanted.get("tenant_id")),
+        order_id=_text(job.wanted.get("order_id")),
+        phase=job.phase.value,
+        outcome=job.outcome.kind.value if job.outcome else None,
+        service_id=job.service_id,
+        attempts=job.attempts,
+        doc=to_doc(job),
+    )
 
 
 def to_doc(job: Job) -> str:
@@ -48,8 +87,13 @@ def from_row(key: RequestKey, digest: str, router_id: str, phase: str, doc: str)
         trouble=Trouble(**read["trouble"]) if "trouble" in read else None,
         outcome=_outcome(read["outcome"]) if "outcome" in read else None,
         **times,
-        **{name: read[name] for name in _PLAIN},
+        # An older version wrote fewer; what it did not know has its default.
+        **{name: read[name] for name in _PLAIN if name in read},
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _trouble_doc(trouble: Trouble) -> dict[str, Any]:

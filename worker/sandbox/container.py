@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.errors import SandboxError
-from worker.sandbox.node import amqp_answers, free_ports
+from worker.sandbox.node import amqp_answers
+from worker.sandbox.places import free_ports
 from worker.sandbox.processes import Child, tail
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """
-Installs Debian's or Ubuntu's rabbitmq-server, without starting a broker for the whole machine.
+Installs Debian's or Ubuntu's packages of the servers we need, without starting one for the whole machine.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.errors import SandboxError
@@ -21,32 +22,80 @@ _SUDO_TIMEOUT_S = 10.0
 
 # One script, so that one sudo runs it and one trap removes the policy again. policy-rc.d with 101 is Debian's way to
 # say "start no service" (invoke-rc.d(8), deb-systemd-invoke(1)); one that is there already is left alone.
-# Package lists are fetched only when the first try fails: a fresh container has none, an old machine stale ones.
-_SCRIPT = """
+_QUIETLY = """
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 policy=/usr/sbin/policy-rc.d
+ours=
+restore() { :; }
+trap '[ -z "$ours" ] || rm -f "$policy"; restore' EXIT
+trap 'exit 130' HUP INT TERM
 if [ ! -e "$policy" ]; then
-    trap 'rm -f "$policy"' EXIT
-    trap 'exit 130' HUP INT TERM
+    ours=yes
     printf '#!/bin/sh\\nexit 101\\n' >"$policy" && chmod 755 "$policy" || exit 1
 fi
 get() { apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 -o Acquire::http::Timeout=30 "$@"; }
-get_server() { get install -y --no-install-recommends rabbitmq-server; }
+add() { get install -y --no-install-recommends "$@"; }
+"""
+# Package lists are fetched only when the first try fails: a fresh container has none, an old machine stale ones.
+_TWICE = """
 get_server || { get update && get_server; } || exit 1
+"""
+_RABBITMQ = """
+get_server() { add rabbitmq-server; }
+"""
+_RABBITMQ_AT_BOOT = """
 update-rc.d rabbitmq-server disable
 if [ -d /run/systemd/system ]; then systemctl disable rabbitmq-server.service epmd.service epmd.socket; fi
 exit 0
 """
+# The server's package makes a database cluster for the machine unless this file says no (pg_createcluster(8)).
+_POSTGRES = """
+clusters=/etc/postgresql-common/createcluster.conf
+restore() { [ ! -e "$clusters.vpn-worker" ] || mv -f "$clusters.vpn-worker" "$clusters"; }
+get_server() {
+    add postgresql-common || return 1
+    [ -e "$clusters.vpn-worker" ] || cp -p "$clusters" "$clusters.vpn-worker" || return 1
+    printf '\\ncreate_main_cluster = false\\n' >>"$clusters"
+    add postgresql
+}
+"""
+_POSTGRES_AT_BOOT = """
+update-rc.d postgresql disable
+if [ -d /run/systemd/system ]; then systemctl disable postgresql.service; fi
+exit 0
+"""
 
 
-async def install_rabbitmq(log_file: Path, talk: Callable[[str], None], path: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Package:
     """
-    Installs the package `rabbitmq-server`; no service is started or left to start at boot. Takes a minute or so.
+    A package that brings a server.
+
+    Attributes:
+        name: as apt-get knows it.
+        server: as people call it.
+        script: what installs it, for `sh`.
+    """
+
+    name: str
+    server: str
+    script: str
+
+
+RABBITMQ = Package("rabbitmq-server", "RabbitMQ", _QUIETLY + _RABBITMQ + _TWICE + _RABBITMQ_AT_BOOT)
+POSTGRES = Package("postgresql", "PostgreSQL", _QUIETLY + _POSTGRES + _TWICE + _POSTGRES_AT_BOOT)
+
+
+async def install(package: Package, log_file: Path, talk: Callable[[str], None], path: str) -> None:
+    """
+    Installs a package; no service is started or left to start at boot. Takes a minute or so.
 
     It goes on to its end when we are interrupted: a package manager cut off in the middle leaves a mess behind.
 
     Args:
+        package: which.
         log_file: gets what apt-get says.
+        talk: gets a line for people.
         path: the folders with programs, as in PATH.
 
     Raises:
@@ -55,18 +104,18 @@ async def install_rabbitmq(log_file: Path, talk: Callable[[str], None], path: st
     if shutil.which("apt-get", path=path) is None:
         raise SandboxError("this machine has no apt-get")
     prefix = await _privilege(path)
-    talk("No RabbitMQ here: installing rabbitmq-server with apt-get; this can take a minute.")
+    talk(f"No {package.server} here: installing {package.name} with apt-get; this can take a minute.")
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220,S603 - it must outlive this loop when we are interrupted
-            [*prefix, "sh", "-c", _SCRIPT],
+            [*prefix, "sh", "-c", package.script],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     if await asyncio.to_thread(process.wait) != 0:
-        raise SandboxError(f"apt-get install rabbitmq-server failed. The end of {log_file}:\n{tail(log_file, lines=8)}")
+        raise SandboxError(f"apt-get install {package.name} failed. The end of {log_file}:\n{tail(log_file, lines=8)}")
 
 
 async def _privilege(path: str) -> list[str]:

@@ -6,32 +6,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import itertools
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.errors import SandboxError
-from worker.sandbox.processes import tail, tied
+from worker.sandbox.places import free_ports, own_folder
+from worker.sandbox.processes import end, tail, tied
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 # Debian's script in /usr/sbin switches to the user rabbitmq; the one it wraps runs as whoever calls it.
 SERVER_FOLDERS = ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/sbin", "/usr/sbin")
 ERLANG_FOLDERS = ("/usr/lib/erlang/bin", "/usr/local/bin", "/usr/bin", "/bin")
 
 _START_TIMEOUT_S = 60.0
-_STOP_GRACE_S = 10.0
 _CTL_TIMEOUT_S = 30.0
-_PORTS = (20_000, 32_000)  # below Linux's ephemeral range, so that no client socket takes ours between two starts
 _AMQP_HEADER = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1, 4.2.2
 _POLL_S = 0.03
 _LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -115,13 +111,13 @@ class PrivateBroker:
         """
         Ends the node in good order, SIGKILL after 10 s. The data stay. Safe to repeat.
         """
-        await _end(self._process, signal.SIGTERM)
+        await end(self._process, signal.SIGTERM)
 
     async def kill(self) -> None:
         """
         Ends the node as a power cut would. The data stay. Safe to repeat.
         """
-        await _end(self._process, signal.SIGKILL)
+        await end(self._process, signal.SIGKILL)
 
     async def close(self) -> None:
         """
@@ -130,7 +126,7 @@ class PrivateBroker:
         try:
             await self.kill()
         finally:
-            await _end(self._epmd, signal.SIGKILL)
+            await end(self._epmd, signal.SIGKILL)
 
     async def ctl(self, *args: str) -> str:
         """
@@ -246,7 +242,7 @@ async def private_broker(folder: Path, talk: Callable[[str], None]) -> AsyncIter
     server = server_script(os.environ.get("PATH", ""))
     if server is None:
         raise SandboxError("RabbitMQ is not installed: there is no program rabbitmq-server.")
-    with _own_folder(folder) as home:
+    with own_folder(folder) as home:
         broker = PrivateBroker(server, home)
         broker.prepare()
         try:
@@ -285,51 +281,8 @@ async def amqp_answers(host: str, port: int, timeout_s: float) -> bool:
         return False
 
 
-def free_ports(count: int) -> list[int]:
-    """
-    Loopback ports that nobody listens on now, below those the system hands out to clients.
-    """
-    with contextlib.ExitStack() as held:
-        ports: list[int] = []
-        while len(ports) < count:
-            candidate = _PORTS[0] + secrets.randbelow(_PORTS[1] - _PORTS[0])
-            probe = held.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", candidate))
-                ports.append(candidate)
-        return ports
-
-
-@contextlib.contextmanager
-def _own_folder(folder: Path) -> Iterator[Path]:
-    folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        with (folder / f"node-{number}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield folder / f"node-{number}"
-            return
-
-
 def _epmd_program(path: str) -> str:
     found = shutil.which("epmd", path=path)
     if found is None:
         raise SandboxError("RabbitMQ is installed, but there is no program epmd; reinstall Erlang.")
     return found
-
-
-async def _end(process: subprocess.Popen[bytes] | None, first: signal.Signals) -> None:
-    if process is None or process.poll() is not None:
-        return
-    process.send_signal(first)
-    try:
-        await asyncio.to_thread(process.wait, _STOP_GRACE_S)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:  # also when we are cancelled while waiting
-        if process.poll() is None:
-            process.kill()
-    await asyncio.to_thread(process.wait)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Self
 
@@ -31,6 +32,7 @@ os.execvp(sys.argv[3], sys.argv[3:])
 """
 _TAIL_LINES = 15
 _DRAIN_S = 1.0
+_END_GRACE_S = 10.0
 
 
 def tied(argv: Sequence[str], death_signal: signal.Signals = signal.SIGKILL) -> list[str]:
@@ -52,6 +54,23 @@ def tail(path: Path, lines: int = _TAIL_LINES) -> str:
         kept = path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
         return "\n".join(kept) or "(the log is empty)"
     return "(there is no log)"
+
+
+async def end(process: subprocess.Popen[bytes] | None, first: signal.Signals) -> None:
+    """
+    Ends a process: the signal, and SIGKILL after 10 s. Nothing to do for none, or for one that has ended.
+    """
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(first)
+    try:
+        await asyncio.to_thread(process.wait, _END_GRACE_S)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:  # also when we are cancelled while waiting
+        if process.poll() is None:
+            process.kill()
+    await asyncio.to_thread(process.wait)
 
 
 class Child:

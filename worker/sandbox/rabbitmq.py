@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from worker.errors import SandboxError
 from worker.sandbox.container import docker_broker
-from worker.sandbox.install import install_rabbitmq
+from worker.sandbox.install import RABBITMQ, install
 from worker.sandbox.node import PrivateBroker, amqp_answers, private_broker, server_script
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def find_broker(
 async def _node(folder: Path, talk: Callable[[str], None], path: str) -> AsyncIterator[Broker]:
     if server_script(path) is None:
         try:
-            await install_rabbitmq(folder / "apt-get.log", talk, path)
+            await install(RABBITMQ, folder / "apt-get.log", talk, path)
         except SandboxError as exc:
             raise SandboxError(f"rabbitmq-server is not installed, and could not be: {exc}") from exc
     async with private_broker(folder, talk) as broker:

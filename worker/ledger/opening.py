@@ -1,0 +1,33 @@
+"""
+Opens the ledger that a URL names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from worker.ledger.postgres import PostgresLedger
+from worker.ledger.sqlite import SqliteLedger
+
+_SQLITE = "sqlite:///"
+
+
+async def open_ledger(url: str, owner: str, lease_s: float) -> SqliteLedger | PostgresLedger:
+    """
+    The ledger at `url`, ready for use, its schema up to date; close it in the end.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://user:password@host:port/database`.
+        owner: who we are in leases; unique to this process.
+        lease_s: how long a claim lasts without a write.
+
+    Raises:
+        LedgerError: it cannot be opened; with the remedy, and without the password.
+    """
+    ledger: SqliteLedger | PostgresLedger
+    if url.startswith(_SQLITE):
+        ledger = SqliteLedger(Path(url.removeprefix(_SQLITE)), owner, lease_s)
+    else:
+        ledger = PostgresLedger(url, owner, lease_s)
+    await ledger.start()
+    return ledger
