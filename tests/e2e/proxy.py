@@ -73,6 +73,7 @@ class AmqpProxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._flows = {True: asyncio.Event(), False: asyncio.Event()}
 
     @property
     def amqp_url(self) -> str:
@@ -85,12 +86,14 @@ class AmqpProxy:
         return f"{self._url.scheme}://{login}@127.0.0.1:{port}{self._url.path}"
 
     async def __aenter__(self) -> Self:
+        self.release()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        self.release()
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -100,6 +103,19 @@ class AmqpProxy:
         """
         for writer in self._open:
             writer.transport.abort()
+
+    def hold(self, *, is_from_client: bool) -> None:
+        """
+        Passes nothing on in one direction until `release`, as a network that has stalled; the connections stay open.
+        """
+        self._flows[is_from_client].clear()
+
+    def release(self) -> None:
+        """
+        Passes everything on again, what was held first.
+        """
+        for flow in self._flows.values():
+            flow.set()
 
     def publishes(self) -> list[Content]:
         """
@@ -177,6 +193,7 @@ class AmqpProxy:
                 whole = head + await reader.readexactly(int.from_bytes(head[3:7], "big") + 1)
                 _, channel, read = frame.unmarshal(whole)
                 self.passed.append(Passed(next(self._numbers), number, is_from_client, channel, read))
+                await self._flows[is_from_client].wait()
                 writer.write(whole)
                 await writer.drain()
         if not writer.is_closing():

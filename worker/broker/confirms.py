@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 import aiormq.exceptions
 import structlog
 
+from worker.broker.blockade import Blockade
 from worker.broker.connection import BROKER_ERRORS, is_broker_cancel
 from worker.errors import BrokerRefused, BrokerUnreachable
 from worker.ports import Published
@@ -17,7 +18,9 @@ from worker.ports import Published
 log = structlog.get_logger()
 
 
-async def outcome_of(publishing: Awaitable[None], kind: str, timeout_s: float) -> Published:
+async def outcome_of(
+    publishing: Awaitable[None], kind: str, timeout_s: float, blockade: Blockade | None = None
+) -> Published:
     """
     What became of a publish on a channel with confirms, returned messages raised.
 
@@ -25,9 +28,10 @@ async def outcome_of(publishing: Awaitable[None], kind: str, timeout_s: float) -
         publishing: sends one message and returns when it is confirmed.
         kind: what is published, for the log.
         timeout_s: after it the broker may have the message or not (broker-facts: What aio-pika does, 7).
+        blockade: while there is one, the time does not run.
     """
     try:
-        async with asyncio.timeout(timeout_s):
+        async with blockade.limit(timeout_s) if blockade else asyncio.timeout(timeout_s):
             await publishing
     except aiormq.exceptions.PublishError:
         return Published.RETURNED

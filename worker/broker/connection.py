@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import aio_pika
 import aiormq.exceptions
@@ -21,6 +21,8 @@ BROKER_ERRORS = (aiormq.exceptions.AMQPError, ConnectionError, RuntimeError, Tim
 #: Half-open TCP is noticed after about twice this (broker-facts: What aio-pika does, 9).
 HEARTBEAT_S = 10
 CALL_TIMEOUT_S = 10.0
+_CANCELS = 3
+_CANCEL_WAIT_S = 0.1
 
 
 async def connect(amqp_url: str, role: str) -> AbstractConnection:
@@ -48,7 +50,8 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
         raise BrokerRefused(f"RabbitMQ at {shown} refused the login; check user, password and virtual host.") from exc
     except aiormq.exceptions.ConnectionClosed as exc:
         raise BrokerRefused(f"RabbitMQ at {shown} closed the connection: {exc}") from exc
-    except BROKER_ERRORS as exc:
+    except (*BROKER_ERRORS, StopAsyncIteration) as exc:
+        # aiormq 7.2.4 raises a bare StopAsyncIteration when the connection ends before a frame of the handshake.
         words = str(exc) or type(exc).__name__
         raise BrokerUnreachable(
             f"RabbitMQ at {shown} does not answer ({words}); check that it runs and that VPN_WORKER_AMQP_URL names it."
@@ -67,13 +70,28 @@ async def connected(amqp_url: str, role: str) -> AsyncIterator[AbstractConnectio
         await close_quietly(connection)
 
 
-async def close_quietly(connection: AbstractConnection) -> None:
+async def close_quietly(connection: AbstractConnection, timeout_s: float = CALL_TIMEOUT_S) -> None:
     """
-    Closes a connection that may be dead already.
+    Closes a connection that may be dead already, and returns after `timeout_s` at the latest.
+
+    A close towards a broker that does not read waits until what was written before is gone: without end while an alarm
+    lasts. aio-pika goes on waiting when it is cancelled once, also at the end of the event loop; so it is cancelled
+    until it ends.
     """
-    with suppress(*BROKER_ERRORS):
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            await connection.close()
+    closing = asyncio.ensure_future(connection.close())
+    closing.add_done_callback(_forget)
+    try:
+        await asyncio.wait({closing}, timeout=timeout_s)
+    finally:
+        for _ in range(_CANCELS):
+            if not closing.done():
+                closing.cancel()
+                await asyncio.wait({closing}, timeout=_CANCEL_WAIT_S)
+
+
+def _forget(closing: asyncio.Future[None]) -> None:
+    if not closing.cancelled():
+        closing.exception()  # whatever it is: the connection is of no use any more, and asyncio would complain
 
 
 def is_broker_cancel() -> bool:

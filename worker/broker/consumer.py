@@ -5,6 +5,8 @@ Takes deliveries from the work queue and settles them; nobody else acks.
 from __future__ import annotations
 
 import asyncio
+import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +18,16 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from messages.routes import Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, is_broker_cancel
 from worker.broker.link import Link, Loss
-from worker.broker.messages import ATTEMPTS, CRASHES, FIRST_SEEN, REDELIVERED, count, moment, to_envelope
+from worker.broker.messages import (
+    ATTEMPTS,
+    CRASHES,
+    DELIVERY_COUNT,
+    FIRST_SEEN,
+    REDELIVERED,
+    count,
+    moment,
+    to_envelope,
+)
 from worker.broker.publisher import BrokerPublisher
 from worker.ports import Ack, Dead, Delivery, GiveBack, Later, Published, Verdict
 
@@ -26,20 +37,51 @@ log = structlog.get_logger()
 class _Session:
     """
     One life of the consuming channel; delivery tags mean nothing outside theirs.
+
+    A prefetch holds for one consumer. What a cancelled one has left unsettled is held beside it, so a new one gets
+    only the room that is left, and another one the rest when those are settled: all together never exceed it.
+
+    Attributes:
+        rooms: prefetch of each consumer that is registered, by its tag.
+        unsettled: deliveries not settled yet, by the tag of their consumer.
     """
 
     def __init__(self, channel: AbstractChannel, queue: AbstractQueue, loss: Loss) -> None:
         self.channel = channel
         self.queue = queue
         self.loss = loss
-        self.tag: str | None = None
+        self.rooms: dict[str, int] = {}
+        self.unsettled: Counter[str] = Counter()
         self.is_lost = False
+
+    @property
+    def held(self) -> int:
+        """
+        Unsettled deliveries of consumers that are cancelled.
+        """
+        return sum(count for tag, count in self.unsettled.items() if tag not in self.rooms)
+
+    def room(self, prefetch: int) -> int:
+        """
+        Prefetch that a further consumer may have; 0 as long as a bigger one is soon to be had.
+        """
+        left = prefetch - sum(self.rooms.values()) - self.held
+        return left if not self.held or left >= max(1, prefetch // 4) else 0
+
+    def settled(self, tag: str) -> None:
+        """
+        Counts a delivery as settled.
+        """
+        self.unsettled[tag] -= 1
+        if self.unsettled[tag] <= 0:
+            del self.unsettled[tag]
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
     session: _Session
     delivery_tag: int
+    consumer_tag: str
 
 
 class BrokerConsumer:
@@ -65,6 +107,8 @@ class BrokerConsumer:
         self._acks: asyncio.Queue[tuple[_Token, asyncio.Future[None]]] = asyncio.Queue()
         self._session: _Session | None = None
         self._is_draining = False
+        self._is_paused = False
+        self._changing = asyncio.Lock()
         self._registered = asyncio.Event()
 
     async def registered(self) -> None:
@@ -72,6 +116,14 @@ class BrokerConsumer:
         Returns once the broker has had our consumer registered for the first time.
         """
         await self._registered.wait()
+
+    @property
+    def is_registered(self) -> bool:
+        """
+        Whether the broker has our consumer registered now.
+        """
+        session = self._session
+        return session is not None and bool(session.rooms) and not session.loss.is_reported
 
     async def run(self) -> None:
         """
@@ -96,18 +148,28 @@ class BrokerConsumer:
         """
         return await self._arrived.get()
 
+    async def pause(self) -> None:
+        """
+        See Taking.pause.
+        """
+        was_paused, self._is_paused = self._is_paused, True
+        await self._change()
+        if not was_paused:
+            log.info("consumer.paused", queue=self._routes.requests_queue)
+
+    async def resume(self) -> None:
+        """
+        See Taking.resume. After `stop_taking` it does nothing.
+        """
+        self._is_paused = False
+        await self._change()
+
     async def stop_taking(self) -> None:
         """
-        Cancels the consumer; what was delivered before can still be taken and settled.
+        Cancels the consumer for good; what was delivered before can still be taken and settled.
         """
         self._is_draining = True
-        session = self._session
-        if session is None or session.tag is None or session.is_lost:
-            return
-        try:
-            await session.queue.cancel(session.tag, timeout=CALL_TIMEOUT_S)
-        except BROKER_ERRORS as exc:
-            log.warning("broker.cancel_failed", error=str(exc))
+        await self._change()
 
     def close(self) -> None:
         """
@@ -162,6 +224,9 @@ class BrokerConsumer:
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acks.put_nowait((token, written))
         await written
+        token.session.settled(token.consumer_tag)
+        if token.session is self._session and token.session.room(self._prefetch):
+            await self._change()
 
     async def _write_acks(self) -> None:
         # One task, in order: acks from several tasks can overtake each other in aiormq (broker-facts, 15).
@@ -195,37 +260,65 @@ class BrokerConsumer:
     async def _hold(self, connection: AbstractConnection, loss: Loss) -> AsyncIterator[None]:
         channel = await connection.channel(publisher_confirms=False)
         loss.watch(channel)
-        await channel.set_qos(prefetch_count=self._prefetch, timeout=CALL_TIMEOUT_S)
         queue = await channel.get_queue(self._routes.requests_queue, ensure=True)
         session = _Session(channel, queue, loss)
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda _: loss.report("the broker cancelled our consumer"))
         self._session = session
         try:
-            if not self._is_draining:
-                await self._consume(session)
+            await self._consume_or_cancel(session)
             yield
         finally:
             session.is_lost = True
             self._session = None
 
-    async def _consume(self, session: _Session) -> None:
+    async def _change(self) -> None:
+        session = self._session
+        if session is None:
+            return  # the next connection will do what is wanted then
+        try:
+            await self._consume_or_cancel(session)
+        except BROKER_ERRORS as exc:
+            log.warning("consumer.not_changed", error=str(exc) or type(exc).__name__)
+            session.loss.report("the consumer could not be changed")
+        except asyncio.CancelledError:
+            if not is_broker_cancel():
+                raise
+
+    async def _consume_or_cancel(self, session: _Session) -> None:
+        # One at a time, each with what is wanted by then: whoever was last to say has it, in whatever order they came.
+        async with self._changing:
+            if session.is_lost:
+                return
+            if self._is_paused or self._is_draining:
+                for tag in tuple(session.rooms):
+                    await session.queue.cancel(tag, timeout=CALL_TIMEOUT_S)
+                    del session.rooms[tag]
+            elif room := session.room(self._prefetch):
+                await self._consume(session, room)
+
+    async def _consume(self, session: _Session, room: int) -> None:
         async def register(message: AbstractIncomingMessage) -> None:
-            self._arrived.put_nowait(_delivery(message, session))
+            session.unsettled[tag] += 1
+            self._arrived.put_nowait(_delivery(message, _Token(session, message.delivery_tag or 0, tag)))
 
-        session.tag = await session.queue.consume(register, timeout=CALL_TIMEOUT_S)
+        tag = f"vpn-worker-{uuid.uuid4().hex}"
+        await session.channel.set_qos(prefetch_count=room, timeout=CALL_TIMEOUT_S)
+        await session.queue.consume(register, consumer_tag=tag, timeout=CALL_TIMEOUT_S)
+        session.rooms[tag] = room
         self._registered.set()
-        log.info("consumer.registered", queue=self._routes.requests_queue, prefetch=self._prefetch)
+        log.info("consumer.registered", queue=self._routes.requests_queue, prefetch=room)
 
 
-def _delivery(message: AbstractIncomingMessage, session: _Session) -> Delivery:
+def _delivery(message: AbstractIncomingMessage, token: _Token) -> Delivery:
     return Delivery(
         envelope=to_envelope(message),
         # A copy from a rung is no redelivery to the broker, but its original may have been sent to the cloud.
         is_redelivered=bool(message.redelivered) or count(message.headers.get(REDELIVERED)) > 0,
-        token=_Token(session, message.delivery_tag or 0),
+        token=token,
         published_at=message.timestamp if FIRST_SEEN not in message.headers else None,
         first_seen_at=moment(message.headers.get(FIRST_SEEN)),
         attempts=count(message.headers.get(ATTEMPTS)),
         crashes=count(message.headers.get(CRASHES)),
+        returns=count(message.headers.get(DELIVERY_COUNT)) if message.redelivered else 0,
     )

@@ -32,6 +32,13 @@ class Loss:
         self._event = asyncio.Event()
         self.reason = ""
 
+    @property
+    def is_reported(self) -> bool:
+        """
+        Whether it has gone.
+        """
+        return self._event.is_set()
+
     def report(self, reason: str) -> None:
         """
         The thing watched has gone; the first reason stays.

@@ -30,6 +30,9 @@ FROM_QUEUE = "x-vpn-from-queue"
 USER_ID = "x-vpn-user-id"
 MESSAGE_ID = "x-vpn-message-id"
 LEFT_OUT = "x-vpn-headers-left-out"
+REPLAYS = "x-vpn-replays"
+#: RabbitMQ's own, of quorum queues: absent on the first delivery, where what a publisher forged would stand.
+DELIVERY_COUNT = "x-delivery-count"
 
 #: Headers over 131,064 bytes close the connection, so texts in them are capped (broker-facts, 6).
 _TEXT_LIMIT_BYTES = 1024
@@ -37,7 +40,7 @@ _TEXT_LIMIT_BYTES = 1024
 _COPIED_LIMIT_BYTES = 64 * 1024
 _SHORT_LIMIT_BYTES = 255  # AMQP 0-9-1, 4.2.5.3
 #: What the broker adds on its way; of no use on a copy.
-_BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
+_BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", DELIVERY_COUNT)
 #: RabbitMQ routes a message to these as well (sender-selected distribution): each copy would multiply.
 _ROUTING = frozenset({"CC", "BCC"})
 
@@ -52,7 +55,8 @@ def to_envelope(message: AbstractIncomingMessage) -> Envelope:
         body=message.body,
         headers=headers,
         content_type=message.content_type,
-        message_id=original_id if isinstance(original_id, str) else message.message_id,
+        # Empty: the original had none, and must not come by one.
+        message_id=(original_id or None) if isinstance(original_id, str) else message.message_id,
         app_id=message.app_id,
         correlation_id=message.correlation_id,
         reply_to=message.reply_to,

@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from messages.envelope import Envelope
 from messages.routes import Routes
+from worker.broker.blockade import Blockade
 from worker.broker.confirms import outcome_of
 from worker.broker.link import Link, Loss
 from worker.broker.messages import (
@@ -39,16 +40,20 @@ class BrokerPublisher:
     Each kind of destination has its own channel: one that is refused, or waits for a queue without a
     leader, does not hold up the others (broker-facts, 6 and 14).
 
+    While the broker blocks publishers nothing is given up and nothing is sent twice: what was sent waits, and what
+    comes waits before it is sent.
+
     Args:
         amqp_url: of the broker.
         routes: our names.
-        timeout_s: for one publish; after it the outcome is unknown.
+        timeout_s: for one publish, blockades not counted; after it the outcome is unknown.
     """
 
     def __init__(self, amqp_url: str, routes: Routes, timeout_s: float = 10.0) -> None:
         self._routes = routes
         self._timeout_s = timeout_s
         self._link = Link(amqp_url, "publish")
+        self._blockade = Blockade("publish")
         self._connection: AbstractConnection | None = None
         self._channels: dict[str, AbstractChannel] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -58,6 +63,20 @@ class BrokerPublisher:
         Keeps the connection up until `close`.
         """
         await self._link.run(self._hold)
+
+    @property
+    def is_open(self) -> bool:
+        """
+        Whether a publish could go out now: there is a connection, and the broker does not block it.
+        """
+        return self._connection is not None and not self._blockade.is_blocked
+
+    @property
+    def is_blocked(self) -> bool:
+        """
+        Whether the broker takes no publishes now, being short of memory or disk.
+        """
+        return self._blockade.is_blocked
 
     def close(self) -> None:
         """
@@ -101,11 +120,12 @@ class BrokerPublisher:
 
     async def _publish(self, kind: str, exchange: str, routing_key: str, message: aio_pika.Message) -> Published:
         async def send() -> None:
+            await self._blockade.passed()
             channel = await self._channel(kind)
             target = await channel.get_exchange(exchange, ensure=False)
             await target.publish(message, routing_key, mandatory=True)
 
-        return await outcome_of(send(), kind, self._timeout_s)
+        return await outcome_of(send(), kind, self._timeout_s, self._blockade)
 
     async def _channel(self, kind: str) -> AbstractChannel:
         async with self._opening.setdefault(kind, asyncio.Lock()):
@@ -121,8 +141,10 @@ class BrokerPublisher:
 
     @asynccontextmanager
     async def _hold(self, connection: AbstractConnection, loss: Loss) -> AsyncIterator[None]:
+        self._blockade.watch(connection)
         self._connection, self._channels = connection, {}
         try:
             yield
         finally:
             self._connection, self._channels = None, {}
+            self._blockade.lift()

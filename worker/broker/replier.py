@@ -12,6 +12,7 @@ from aio_pika.abc import AbstractConnection, AbstractExchange
 
 from messages.envelope import Envelope
 from messages.routes import Routes
+from worker.broker.blockade import Blockade
 from worker.broker.confirms import outcome_of
 from worker.broker.connection import close_quietly, connect
 from worker.broker.messages import to_message
@@ -41,6 +42,7 @@ class BrokerReplier:
         self._own = f"{routes.prefix}."
         self._timeout_s = timeout_s
         self._opening = asyncio.Lock()
+        self._blockade = Blockade("reply")
         self._connection: AbstractConnection | None = None
         self._exchange: AbstractExchange | None = None
         self._is_forbidden = False
@@ -54,8 +56,8 @@ class BrokerReplier:
             if self._is_forbidden or reply_to.startswith(self._own):
                 return Published.RETURNED
             result = await outcome_of(self._send(event, reply_to), "reply", self._timeout_s)
-            if result not in {Published.LOST, Published.TIMED_OUT}:
-                break
+            if result not in {Published.LOST, Published.TIMED_OUT} or self._blockade.is_blocked:
+                break  # what was sent to a broker that blocks us is delivered later: another try would be another copy
             await self.close()
         return result
 
@@ -64,11 +66,13 @@ class BrokerReplier:
         Closes the connection, if there is one.
         """
         connection, self._connection, self._exchange = self._connection, None, None
+        self._blockade.lift()
         if connection is not None:
             await close_quietly(connection)
 
     async def _send(self, event: Envelope, reply_to: str) -> None:
         exchange = await self._opened()
+        await self._blockade.passed()
         try:
             await exchange.publish(to_message(event), reply_to, mandatory=True)
         except aiormq.exceptions.ChannelAccessRefused as exc:
@@ -81,6 +85,7 @@ class BrokerReplier:
         async with self._opening:
             if self._exchange is None:
                 self._connection = await connect(self._amqp_url, "reply")
+                self._blockade.watch(self._connection)
                 channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
                 self._exchange = channel.default_exchange
             return self._exchange
