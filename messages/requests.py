@@ -137,6 +137,13 @@ def to_api_body(request: CreateVpnService) -> bytes:
     return request.model_dump_json(exclude_unset=True).encode()
 
 
+def described(request: CreateVpnService, description: str) -> CreateVpnService:
+    """
+    The same request with another description, everything else as it was given; not validated again.
+    """
+    return request.model_copy(update={"vpnservice": request.vpnservice.model_copy(update={"description": description})})
+
+
 def digest(request: CreateVpnService) -> str:
     """
     SHA-256, in hex, over what was asked for; the same whatever the order of keys and the white space.

@@ -95,6 +95,21 @@ class FailingLedger:
     async def counts(self) -> Mapping[str, int]:
         raise NotImplementedError
 
+    async def find(self, request_id: str, source: str | None = None) -> tuple[Job, ...]:
+        raise NotImplementedError
+
+    async def amend(self, was: Job, job: Job, now: datetime) -> Saved:
+        raise NotImplementedError
+
+    async def prune(self, done_before: datetime, limit: int) -> int:
+        raise NotImplementedError
+
+    async def mark_suspect(self, fingerprint: str, now: datetime) -> int:
+        raise NotImplementedError
+
+    async def clear_suspect(self, fingerprint: str) -> None:
+        raise NotImplementedError
+
 
 def intake_on(ledger: FailingLedger, gate: Gate) -> Intake:
     """

@@ -23,14 +23,18 @@ from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
 from worker.cloud.client import CloudClient, Endpoint
+from worker.core.killswitch import Mode
 from worker.engine import Engine, Ports
 from worker.errors import BrokerRefused
 from worker.gate import Gate
 from worker.intake import Desk, Intake
-from worker.ledger.sqlite import SqliteLedger
+from worker.janitor import Janitor
+from worker.ledger.opening import open_ledger
 from worker.ports import Delivery
 from worker.settings import Settings, unknown_variables
+from worker.telemetry.health import Check, serve_health
 from worker.teller import Teller
+from worker.watchman import Watchman
 
 log = structlog.get_logger()
 
@@ -154,17 +158,17 @@ async def run_worker(settings: Settings, ready: Callable[[str], None]) -> None:
         log.warning("settings.risky", name="VPN_WORKER_STRANGER_WINDOW_S", remedy="more than VPN_WORKER_API_TIMEOUT_S")
     log.info("worker.starting", version=version("vpn-worker"), cloud=settings.cloud, api_url=settings.api_url)
     await _ensure_topology(settings)
-    async with _composed(settings) as (worker, links):
+    async with _composed(settings) as (worker, tasks):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        for link in links:
-            # A link that ends by itself is a fault of ours: stop rather than look alive without it.
-            link.add_done_callback(lambda _: worker.stop())
+        for task in tasks:
+            # One that ends by itself is a fault of ours: stop rather than look alive without it.
+            task.add_done_callback(lambda _: worker.stop())
         await worker.run(lambda: ready(settings.routes.requests_queue))
-        for link in links:
-            if link.done():
-                link.result()
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()
     log.info("worker.stopped")
 
 
@@ -182,11 +186,10 @@ async def _ensure_topology(settings: Settings) -> None:
 @asynccontextmanager
 async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyncio.Task[None]]]]:
     clock = SystemClock()
-    gate = Gate()
+    gate = Gate(settings.policy)
     url = settings.amqp_url.get_secret_value()
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    ledger = SqliteLedger(settings.ledger_path, owner, settings.lease_s)
-    await ledger.start()
+    ledger = await open_ledger(settings.ledger_url.get_secret_value(), owner, settings.lease_s)
     publisher = BrokerPublisher(url, settings.routes, settings.publish_timeout_s)
     replier = BrokerReplier(url, settings.routes, settings.publish_timeout_s)
     consumer = BrokerConsumer(url, settings.routes, settings.concurrency, publisher)
@@ -199,13 +202,51 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
             teller = Teller(publisher, replier, clock, settings.event_source)
             engine = Engine(Ports(ledger, cloud, teller, clock, gate), settings.policy)
             intake = Intake(Desk(ledger, engine, teller, clock, gate), settings.policy)
-            yield Worker(consumer, intake, gate, settings.shutdown_grace_s), links
+            watchman = Watchman(gate, cloud, consumer, clock, settings.policy)
+            rounds = [
+                asyncio.create_task(watchman.run(), name="watchman"),
+                asyncio.create_task(Janitor(ledger, clock, settings.retention_s).run(), name="janitor"),
+            ]
+            try:
+                async with _health(settings, consumer, publisher, gate):
+                    yield Worker(consumer, intake, gate, settings.shutdown_grace_s), [*links, *rounds]
+            finally:
+                for task in rounds:
+                    task.cancel()
+                await asyncio.gather(*rounds, return_exceptions=True)
     finally:
         consumer.close()
         publisher.close()
         await asyncio.gather(*links, return_exceptions=True)
         await replier.close()
         await ledger.close()
+
+
+@asynccontextmanager
+async def _health(
+    settings: Settings, consumer: BrokerConsumer, publisher: BrokerPublisher, gate: Gate
+) -> AsyncIterator[None]:
+    if settings.http_port is None:
+        yield
+        return
+
+    def checks() -> dict[str, Check]:
+        return {
+            "consumer": Check(consumer.is_registered, "registered" if consumer.is_registered else "not registered"),
+            "publisher": Check(publisher.is_open, "open" if publisher.is_open else "closed, or blocked by an alarm"),
+            "cloud": _cloud_check(gate),
+            "draining": Check(not gate.is_stopping, "draining" if gate.is_stopping else "no"),
+        }
+
+    async with serve_health(settings.http_host, settings.http_port, checks) as url:
+        log.info("health.served", url=url)
+        yield
+
+
+def _cloud_check(gate: Gate) -> Check:
+    switch = gate.switch
+    is_well = switch.mode is not Mode.STOPPED
+    return Check(is_well, switch.mode.value if is_well else f"{switch.cause.code}: {switch.cause.message}")
 
 
 def _endpoint(settings: Settings) -> Endpoint:

@@ -10,16 +10,18 @@ from typing import assert_never
 import structlog
 
 from messages.envelope import Request
-from messages.requests import to_api_body
+from messages.requests import described, to_api_body
 from worker.core.absorb import absorb_create, absorb_list
-from worker.core.answers import CreateAnswer, ListAnswer, Listed, Misconfigured, Throttled, Trouble
+from worker.core.answers import CreateAnswer, ListAnswer, Listed, Throttled, Trouble
 from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover
+from worker.core.killswitch import Mode
+from worker.core.marking import marked
 from worker.core.policy import Policy
 from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Tell, next_step
 from worker.core.telling import delayed_event, outcome_event
 from worker.gate import Gate
 from worker.patience import insist
-from worker.ports import Ack, Clock, Cloud, Dead, Later, Ledger, Saved, Verdict
+from worker.ports import Ack, Claimed, Clock, Cloud, Dead, Held, Later, Ledger, Reused, Saved, Verdict
 from worker.teller import Teller
 
 log = structlog.get_logger()
@@ -28,6 +30,10 @@ log = structlog.get_logger()
 LEAST_PAUSE_S = 0.5
 #: Wait before a request whose job another worker holds, or took over, is tried again.
 HELD_DELAY_S = 5.0
+#: After a wait this long in memory a job is claimed again; shorter than any lease.
+_LONG_WAIT_S = 5.0
+#: An intent this old is written again before the POST leaves; in between only microseconds may pass.
+_STALE_INTENT_S = 5.0
 _TOLD = {
     OutcomeKind.CREATED: "request.created",
     OutcomeKind.FAILED: "request.failed",
@@ -93,6 +99,9 @@ class Engine:
                 job = recover(job)
                 step = next_step(job, self._clock.now(), self._policy)
                 match step:
+                    case Shelve() if self._gate.switch.mode is Mode.STOPPED:
+                        # Nothing can be done for anybody: it waits here, and no rung is spent on it.
+                        await self._until_open()
                     case Shelve(delay_s=delay_s, tell=tell):
                         return await self._shelve(await self._tell_delay(request, job) if tell else job, delay_s)
                     case Tell(outcome=outcome):
@@ -127,34 +136,57 @@ class Engine:
             case Rest(delay_s=delay_s):
                 if not await self._gate.rest(delay_s):
                     raise _Stopping
-                return job
+                return job if delay_s <= _LONG_WAIT_S else await self._claimed_again(job)
             case Conclude(outcome=outcome):
                 return await self._write_down(conclude(job, outcome))
             case _:
                 assert_never(step)
 
     async def _post(self, request: Request, job: Job) -> Job:
-        if not await self._gate.passed():
-            raise _Stopping
-        if not isinstance(next_step(job, self._clock.now(), self._policy), Post):
-            return job  # it expired, or its deadline passed, while the gate was closed
-        return await self._send(request, await self._write_down(intend(job, self._clock.now())))
+        asked_at = self._clock.now()
+        async with self._gate.turn() as may_post:
+            if not may_post:
+                raise _Stopping
+            now = self._clock.now()
+            if (now - asked_at).total_seconds() > _LONG_WAIT_S:
+                job = await self._claimed_again(job)
+            if not isinstance(next_step(job, now, self._policy), Post):
+                return job  # it expired, or its deadline passed, while the gate was closed
+            return await self._send(request, await self._write_down(intend(job, now)))
+
+    async def _claimed_again(self, job: Job) -> Job:
+        # Our lease may have ended meanwhile, and another request may have begun on the router: only a claim sees that.
+        match await insist(self._gate, lambda: self._ledger.claim(job, self._clock.now())):
+            case Claimed(job=known):
+                return known
+            case Held() | Reused():
+                raise _TakenOver
 
     async def _send(self, request: Request, job: Job) -> Job:
+        if job.sent_at is None or (self._clock.now() - job.sent_at).total_seconds() > _STALE_INTENT_S:
+            # We were frozen or starved since: another worker may have taken the job over and sent it itself.
+            job = await self._write_down(job)
         started_at = self._clock.now()
-        answer = await self._cloud.create(to_api_body(request.body))
+        answer = await self._cloud.create(_body(request, job))
         now = self._clock.now()
+        all_fail = self._gate.switch.mode is not Mode.RUNNING
+        self._gate.heed_create(job.key, answer)
         self._heed(answer)
-        answered = await self._write_down(absorb_create(job, answer, now, self._clock.roll(), self._policy))
+        after = absorb_create(job, answer, now, self._clock.roll(), self._policy, all_fail=all_fail)
+        answered = await self._write_down(after)
         _note("create", answer, (now - started_at).total_seconds())
         return answered
 
-    async def _look(self, job: Job) -> Job:
+    async def _until_open(self) -> None:
         if not await self._gate.passed():
             raise _Stopping
+
+    async def _look(self, job: Job) -> Job:
+        await self._until_open()
         started_at = self._clock.now()
         answer = await self._cloud.list_services(job.router_id)
         now = self._clock.now()
+        self._gate.heed_look(answer)
         self._heed(answer)
         _note("list", answer, (now - started_at).total_seconds())
         taken: frozenset[str] = frozenset()
@@ -169,8 +201,6 @@ class Engine:
             case Throttled(trouble=said, retry_after_s=retry_after_s):
                 pause_s = self._policy.pause_s if retry_after_s is None else max(retry_after_s, LEAST_PAUSE_S)
                 self._gate.close_for(pause_s, said.message)
-            case Misconfigured(trouble=said):
-                self._gate.close_for(self._policy.pause_s, f"{said.code}: {said.message}")
             case _:
                 return
 
@@ -210,12 +240,13 @@ class Engine:
     async def _tell_delay(self, request: Request, job: Job) -> Job:
         event = delayed_event(job, self._clock.now())
         log.info("request.delayed", attempts=job.attempts, reason=event.error.message if event.error else "")
-        await self._teller.tell(request, event, job.router_id)
+        await self._teller.tell(request, event, job.router_id, sequence=job.replays)
         return replace(job, delayed_told=True)
 
     async def _tell(self, request: Request, job: Job, outcome: Outcome) -> Verdict:
         event = outcome_event(job, outcome)
-        await self._teller.tell(request, event, event.service_id or job.router_id, is_outcome=True)
+        subject = event.service_id or job.router_id
+        await self._teller.tell(request, event, subject, sequence=job.replays, is_outcome=True)
         log.info(
             _TOLD[outcome.kind],
             service_id=event.service_id,
@@ -228,6 +259,12 @@ class Engine:
         if not outcome.is_dead_letter:
             return Ack()
         return Dead(outcome.kind.value, job.first_seen_at, job.attempts, event.error.message if event.error else "")
+
+
+def _body(request: Request, job: Job) -> bytes:
+    if job.mark is None:
+        return to_api_body(request.body)
+    return to_api_body(described(request.body, marked(job.wanted, job.mark)))
 
 
 def _note(call: str, answer: CreateAnswer | ListAnswer, duration_s: float) -> None:

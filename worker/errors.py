@@ -59,6 +59,14 @@ class LedgerError(VpnWorkerError):
     exit_code = 5
 
 
+class HealthPortError(VpnWorkerError):
+    """
+    The port for health checks cannot be had; choose another VPN_WORKER_HTTP_PORT, or none.
+    """
+
+    exit_code = 2
+
+
 class SandboxError(VpnWorkerError):
     """
     The local set-up of `make demo` could not be started.

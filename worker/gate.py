@@ -1,32 +1,62 @@
 """
-Holds every request back while the cloud asks for calm, or while an operator must mend something.
+Holds every request back while the cloud asks for calm, is down, or an operator must mend something.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
+
+from worker.core.answers import CreateAnswer, ListAnswer
+from worker.core.job import RequestKey
+from worker.core.killswitch import KillSwitch, Mode, after_create, after_look, after_probe
+from worker.core.policy import Policy
 
 log = structlog.get_logger()
 
 
 class Gate:
     """
-    Open, or closed until a moment; and a sign that the process is stopping, which ends every wait.
+    Open; shut until a moment (429); or shut by the kill switch until a probe is answered. And a sign that the process
+    is stopping, which ends every wait.
 
     Its time is the event loop's: a clock that is set back must not keep it shut.
+
+    Args:
+        policy: when the kill switch trips.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
         self._closed_until_s: float = 0.0
         self._stopping = asyncio.Event()
+        self._switch = KillSwitch()
+        self._news = asyncio.Event()
+        self._is_one_trying = False
+
+    @property
+    def switch(self) -> KillSwitch:
+        """
+        What is known of the cloud as a whole.
+        """
+        return self._switch
+
+    @property
+    def is_stopping(self) -> bool:
+        """
+        Whether `stop` was called.
+        """
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """
         Ends all waits, now and from now on.
         """
         self._stopping.set()
+        self._tell()
 
     def close_for(self, delay_s: float, reason: str) -> None:
         """
@@ -38,14 +68,68 @@ class Gate:
             log.warning("worker.paused", pause_s=round(delay_s, 3), reason=reason)
         self._closed_until_s = max(self._closed_until_s, now_s + delay_s)
 
+    def heed_create(self, key: RequestKey, answer: CreateAnswer) -> None:
+        """
+        Notes what the answer to a POST says about the cloud as a whole.
+        """
+        self._turn_to(after_create(self._switch, key, answer, self._policy))
+
+    def heed_look(self, answer: ListAnswer) -> None:
+        """
+        Notes what the answer to a look-up says about the cloud as a whole.
+        """
+        self._turn_to(after_look(self._switch, answer, self._policy))
+
+    def heed_probe(self, answer: ListAnswer) -> None:
+        """
+        Notes the answer to a probe; a good one opens the gate for one POST after the other.
+        """
+        self._turn_to(after_probe(self._switch, answer))
+
     async def passed(self) -> bool:
         """
         Waits until the gate is open. False: the process is stopping while it is closed.
         """
-        while (left_s := self._closed_until_s - asyncio.get_running_loop().time()) > 0:
-            if not await self.rest(left_s):
+        while True:
+            left_s = self._closed_until_s - asyncio.get_running_loop().time()
+            if self._switch.mode is Mode.STOPPED:
+                if self.is_stopping:
+                    return False
+                await self._news.wait()
+            elif left_s <= 0:
+                return True
+            elif not await self.rest(left_s):
                 return False
-        return True
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """
+        Entered when we may POST: at once as long as all is well, one after the other while the cloud is being tried.
+
+        Gives False when the process is stopping and the POST must not be made.
+        """
+        is_trial = False
+        while (may_post := await self.passed()) and self._switch.mode is Mode.TRYING:
+            if not self._is_one_trying:
+                self._is_one_trying = is_trial = True
+                break
+            if self.is_stopping:
+                may_post = False
+                break
+            await self._news.wait()
+        try:
+            yield may_post
+        finally:
+            if is_trial:
+                self._is_one_trying = False
+                self._tell()
+
+    async def tripped(self) -> None:
+        """
+        Returns when the kill switch has tripped.
+        """
+        while self._switch.mode is not Mode.STOPPED:
+            await self._news.wait()
 
     async def rest(self, delay_s: float) -> bool:
         """
@@ -57,3 +141,18 @@ class Gate:
         except TimeoutError:
             return True
         return False
+
+    def _turn_to(self, switch: KillSwitch) -> None:
+        before, self._switch = self._switch, switch
+        if before.mode is switch.mode:
+            return
+        if switch.mode is Mode.STOPPED:
+            log.warning("killswitch.tripped", reason=f"{switch.cause.code}: {switch.cause.message}", trips=switch.trips)
+        else:
+            log.info("killswitch.released" if switch.mode is Mode.RUNNING else "killswitch.trying")
+        self._tell()
+
+    def _tell(self) -> None:
+        # Everybody who waits for this event is woken; who comes later waits for the next.
+        news, self._news = self._news, asyncio.Event()
+        news.set()

@@ -13,6 +13,8 @@ import structlog
 from messages.envelope import Rejection, Request, decode_request
 from messages.faults import id_reused
 from worker.core.job import Job, RequestKey, open_job
+from worker.core.killswitch import Mode
+from worker.core.marking import mark_for
 from worker.core.policy import Policy
 from worker.core.telling import rejected_event
 from worker.engine import HELD_DELAY_S, Engine
@@ -20,6 +22,7 @@ from worker.errors import LedgerError
 from worker.gate import Gate
 from worker.patience import insist
 from worker.ports import Claim, Claimed, Clock, Dead, Delivery, GiveBack, Held, Later, Ledger, Reused, Verdict
+from worker.quarantine import Quarantine
 from worker.teller import Teller
 from worker.turns import Turns
 
@@ -60,6 +63,7 @@ class Intake:
         self._policy = policy
         self._running: dict[RequestKey, tuple[str, asyncio.Future[Verdict]]] = {}
         self._turns = Turns()
+        self._quarantine = Quarantine(desk.ledger, desk.clock, desk.gate)
 
     async def handle(self, delivery: Delivery) -> Verdict:
         """
@@ -67,6 +71,14 @@ class Intake:
 
         Never raises but for cancellation: a fault of ours must not stop the worker, nor lose the message.
         """
+        try:
+            return await self._quarantine.guarded(delivery, self._handle)
+        except LedgerError as exc:
+            # Only a stop ends the patience with the ledger; the message stays where it is.
+            log.warning("request.given_back", error=str(exc))
+            return GiveBack()
+
+    async def _handle(self, delivery: Delivery) -> Verdict:
         decoded = decode_request(delivery.envelope)
         structlog.contextvars.bind_contextvars(
             request_id=decoded.id, request_source=decoded.source, correlation_id=decoded.correlation_id
@@ -133,7 +145,14 @@ class Intake:
         async def try_claim() -> Claim:
             # The job is opened at each try: its expiry may have passed while the gate or the ledger made us wait.
             now = self._desk.clock.now()
-            job = open_job(fresh, now, is_redelivered=delivery.is_redelivered, published_at=delivery.published_at)
+            job = open_job(
+                fresh,
+                now,
+                is_redelivered=delivery.is_redelivered,
+                published_at=delivery.published_at,
+                # While the cloud is being tried, a POST waits for its turn.
+                may_post=self._desk.gate.switch.mode is Mode.RUNNING,
+            )
             return await self._desk.ledger.claim(job, now)
 
         return await insist(self._desk.gate, try_claim)
@@ -145,14 +164,17 @@ class Intake:
 
     def _fresh(self, request: Request, first_seen_at: datetime) -> Job:
         spec = request.body.vpnservice
+        key = RequestKey(request.source, request.id)
+        wanted = spec.model_dump(exclude_unset=True)
         return Job(
-            key=RequestKey(request.source, request.id),
+            key=key,
             digest=request.digest,
             router_id=spec.router_id,
             first_seen_at=first_seen_at,
             deadline_at=first_seen_at + timedelta(seconds=self._policy.request_deadline_s),
-            wanted=spec.model_dump(exclude_unset=True),
+            wanted=wanted,
             expires_at=request.expires_at,
+            mark=mark_for(key, wanted) if self._policy.is_marking else None,
         )
 
     async def _reject(self, rejection: Rejection, delivery: Delivery) -> Verdict:

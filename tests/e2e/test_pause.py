@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from tests.e2e.conftest import StartCloud, StartWorker
+    from tests.e2e.conftest import StartWorker
     from worker.simulator import Simulator
 
 
@@ -71,28 +71,6 @@ async def test_a_throttled_request_that_expires_during_its_own_pause_is_not_crea
     assert ["expired"] == [event.data["error"]["code"] for event in told]
     assert 0 == cloud.state.creates
     assert 1 == cloud.state.calls["create"]
-
-
-async def test_a_refused_login_pauses_the_worker_until_the_cloud_accepts_it(
-    shop: Shop, start_cloud: StartCloud, start_worker: StartWorker, unacked: Callable[[], Awaitable[int]]
-) -> None:
-    cloud = await start_cloud()
-    cloud.state.faults.add({"fault": "answer", "status": 401, "body": "who are you?", "times": None})
-    worker = await start_worker(cloud.url, pause_s=0.5, concurrency=5)
-    await shop.publish(*((order(), binary()) for _ in range(12)))
-    paused = await worker.until_logged("worker.paused", 2)
-
-    assert "credentials_refused" in paused[0]["reason"]
-    assert [] == shop.told
-    assert 5 == await unacked()
-    assert 0 == await shop.ready(f"{shop.prefix}.dead")
-
-    cloud.state.faults.clear()
-    told = await shop.outcomes(12)
-    assert {"vpn.vpnservice.created.v1"} == {event.type for event in told}
-    assert {1} == {event.data["attempts"] for event in told}
-    assert 12 == cloud.state.creates
-    assert 0 == await shop.ready(f"{shop.prefix}.dead")
 
 
 async def test_a_drain_during_a_pause_ends_soon_and_leaves_every_request_in_a_queue(

@@ -20,6 +20,7 @@ from yarl import URL
 from worker.cloud.classify import Class, classify, classify_look
 from worker.cloud.wire import Fault, one_line, read_fault, read_service, read_services, to_code
 from worker.core.answers import (
+    LEFTOVER,
     Busy,
     Conflict,
     CreateAnswer,
@@ -228,7 +229,8 @@ def _unanswered_create(reply: _NoReply) -> CreateAnswer:
         return Unknown(Trouble("answer_lost", f"The request was sent and no answer came. {reply.words}"))
     if reply.config_fault:
         return Misconfigured(Trouble(reply.config_fault, f"Nothing was sent. {reply.words}"))
-    return Busy(Trouble("unreachable", f"The cloud could not be reached; nothing was sent. {reply.words}"))
+    trouble = Trouble("unreachable", f"The cloud could not be reached; nothing was sent. {reply.words}")
+    return Busy(trouble, was_sent=False)
 
 
 def _unanswered_look(reply: _NoReply) -> Busy | Misconfigured:
@@ -247,7 +249,7 @@ def _refused_create(reply: _Reply) -> CreateAnswer:
     trouble = _trouble(fault, code)
     match means:
         case Class.REFUSED:
-            return Refused(trouble)
+            return Refused(trouble, names_leftover=code == LEFTOVER)
         case Class.BUSY:
             return Busy(trouble, retry_after_s(reply.headers.get("Retry-After")))
         case Class.THROTTLED:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from worker.core.answers import (
+    LEFTOVER,
     Busy,
     Conflict,
     CreateAnswer,
@@ -22,13 +23,15 @@ from worker.core.answers import (
     Trouble,
     Unknown,
 )
-from worker.core.backoff import failed_look_delay_s, look_delay_s, retry_delay_s
+from worker.core.backoff import QUICK_TRIES, failed_look_delay_s, look_delay_s, retry_delay_s
 from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, conclude, start_looking
 from worker.core.ownership import Nothing, Ours, Several, Someone, judge
 from worker.core.policy import Policy, WhenNotFound
 
 
-def absorb_create(job: Job, answer: CreateAnswer, now: datetime, roll: float, policy: Policy) -> Job:
+def absorb_create(
+    job: Job, answer: CreateAnswer, now: datetime, roll: float, policy: Policy, *, all_fail: bool = False
+) -> Job:
     """
     The job after the answer to its POST.
 
@@ -38,27 +41,37 @@ def absorb_create(job: Job, answer: CreateAnswer, now: datetime, roll: float, po
         now: aware UTC, after the answer.
         roll: luck in [0, 1) for the wait that may follow.
         policy: how patient to be.
+        all_fail: every request meets such answers at present, so that one says nothing against this one.
     """
     match answer:
         case Created(service=service):
             return conclude(job, _made(service, now, reconciled=False))
-        case Refused(trouble=trouble):
+        case Refused(trouble=trouble, names_leftover=False):
             return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
-        case Busy(trouble=trouble, retry_after_s=retry_after_s):
-            return _try_later(job, trouble, now, retry_delay_s(job.attempts, roll, retry_after_s))
+        case Busy():
+            return _absorb_busy(job, answer, now, roll)
         case Throttled(trouble=trouble) | Misconfigured(trouble=trouble):
-            # Neither says anything about this request: the attempt is taken back, the process pauses.
-            return replace(job, phase=Phase.READY, attempts=job.attempts - 1, trouble=trouble, due_at=None)
-        case Conflict(trouble=trouble):
-            # A definite no to this POST: only an earlier unanswered one can have made a service of ours.
+            # Neither says anything about this request: the attempt is taken back, the process pauses or stops.
+            return replace(job, phase=Phase.READY, attempts=job.attempts - 1, trouble=trouble, due_at=now)
+        case Conflict(trouble=trouble) | Refused(trouble=trouble):
+            # A definite no to this POST, and the service in the way has an id to report: only an earlier unanswered one can have made a service of ours.
             looking = start_looking(job, Doubt.CONFLICT, now, first_delay_s=0.0)
             return replace(looking, trouble=trouble)
         case Unknown(trouble=trouble):
             looking = start_looking(job, Doubt.UNKNOWN, now, look_delay_s(0, roll))
             is_same = job.trouble is not None and _signature(trouble) == _signature(job.trouble)
-            return replace(looking, trouble=trouble, strikes=job.strikes + 1 if is_same else 1)
+            strikes = job.strikes + 1 if is_same else 1
+            return replace(looking, trouble=trouble, strikes=job.strikes if all_fail else strikes)
         case _:
             assert_never(answer)
+
+
+def _absorb_busy(job: Job, answer: Busy, now: datetime, roll: float) -> Job:
+    if answer.was_sent:
+        return _try_later(job, answer.trouble, now, retry_delay_s(job.attempts, roll, answer.retry_after_s))
+    # Nobody has read it, so it was no attempt. Quick tries only: a cloud out of reach trips the kill switch.
+    waiting = _try_later(job, answer.trouble, now, retry_delay_s(min(job.attempts, QUICK_TRIES), roll))
+    return replace(waiting, attempts=job.attempts - 1)
 
 
 def absorb_list(job: Job, answer: ListAnswer, taken: frozenset[str], now: datetime, roll: float, policy: Policy) -> Job:
@@ -93,7 +106,7 @@ def _absorb_services(
 ) -> Job:
     finding = judge(job, services, taken, policy.clock_tolerance_s)
     match finding:
-        case Ours(service=service) if job.doubt is Doubt.STRANGER and job.first_sent_at is None:
+        case Ours(service=service, is_proven=False) if job.doubt is Doubt.STRANGER and job.first_sent_at is None:
             # It fits, but nothing says that it is not older than the request: evidence, no proof.
             trouble = Trouble("age_unknown", f"Service {service.id} fits, but may be older than the request.")
             outcome = Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble, evidence=(service,), is_dead_letter=True)
@@ -123,12 +136,12 @@ def _made(service: Service, now: datetime, *, reconciled: bool) -> Outcome:
 
 
 def _in_the_way(job: Job, service: Service, now: datetime) -> Outcome:
-    said = job.trouble or Trouble("conflict", "")
-    trouble = replace(
-        said,
-        code="conflict",
-        message=f"Router {job.router_id} already has VPN service {service.id}, which this request did not create.",
-    )
+    words = f"Router {job.router_id} already has VPN service {service.id}, which this request did not create."
+    trouble = job.trouble or Trouble("conflict", "")
+    if trouble.code == LEFTOVER:
+        trouble = replace(trouble, message=f"{trouble.message} {words} Have it deleted, and order again.")
+    else:
+        trouble = replace(trouble, code="conflict", message=words)
     return Outcome(OutcomeKind.FAILED, now, trouble=trouble, existing_service_id=service.id)
 
 

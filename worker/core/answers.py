@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+#: Our code for a half-made service that is in the way (cloud API family: 409 VPNGatewayInError).
+LEFTOVER = "gateway_in_error"
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -60,20 +63,22 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """
-    Repeating the same request cannot help.
+    Repeating the same request cannot help. `names_leftover`: a half-made service is in the way, and its id is wanted.
     """
 
     trouble: Trouble
+    names_leftover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
     """
-    Nothing was created; the same request may work later.
+    Nothing was created; the same request may work later. What was not even sent says nothing about the request.
     """
 
     trouble: Trouble
     retry_after_s: float | None = None
+    was_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.core.answers import Service
-from worker.core.job import Job
+from worker.core.job import Doubt, Job
+from worker.core.marking import has_mark
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
     """
-    Exactly one service is this job's.
+    Exactly one service is this job's; proven when it bears the job's mark, whatever its age.
     """
 
     service: Service
+    is_proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def judge(job: Job, services: tuple[Service, ...], taken: frozenset[str], clock_
     What the services of a router mean for a job.
 
     A service is ours when every attribute that the request set is equal, no other job owns its id, and it
-    is not older than the first attempt (design: Looking).
+    is not older than the first attempt (design: Looking). With marks, it is ours when it bears our mark; only for
+    a request that the ledger does not know the attributes count as well: it may have been sent without a mark.
 
     Args:
         job: the one that looks.
@@ -66,12 +69,15 @@ def judge(job: Job, services: tuple[Service, ...], taken: frozenset[str], clock_
         clock_tolerance_s: how far the cloud's clock may be behind ours.
     """
     here = tuple(one for one in services if one.attributes.get("router_id") == job.router_id)
-    if job.may_own:
-        matching = tuple(one for one in here if one.id not in taken and _could_be(job, one, clock_tolerance_s))
-        if len(matching) == 1:
-            return Ours(matching[0])
+    free = tuple(one for one in here if one.id not in taken) if job.may_own else ()
+    if job.mark is not None:
+        bearing = tuple(one for one in free if has_mark(one.attributes, job.mark))
+        if bearing:
+            return Ours(bearing[0], is_proven=True) if len(bearing) == 1 else Several(bearing)
+    if job.mark is None or job.doubt is Doubt.STRANGER:
+        matching = tuple(one for one in free if _could_be(job, one, clock_tolerance_s))
         if matching:
-            return Several(matching)
+            return Ours(matching[0]) if len(matching) == 1 else Several(matching)
     return Someone(here[0]) if here else Nothing()
 
 

@@ -17,6 +17,14 @@ class WhenNotFound(Enum):
     IN_DOUBT = "in_doubt"
 
 
+#: By profile: a second POST is harmless only where the cloud allows one service per VPC (cloud API family, Three clouds).
+WHEN_NOT_FOUND = {
+    "otc": WhenNotFound.RETRY,
+    "huawei": WhenNotFound.RETRY,
+    "openstack": WhenNotFound.IN_DOUBT,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """
@@ -38,6 +46,8 @@ class Policy:
         pause_s: pause after 429 without Retry-After, and after a configuration fault.
         delayed_after_s: a request that waits longer is told once as delayed.
         when_not_found: after a whole window with nothing found.
+        trip_after: unanswered calls in a row, or requests in a row whose POST failed, that trip the kill switch.
+        is_marking: append a mark to `description`, by which a look-up knows its own.
     """
 
     request_deadline_s: float = 86_400.0
@@ -51,3 +61,5 @@ class Policy:
     pause_s: float = 60.0
     delayed_after_s: float = 60.0
     when_not_found: WhenNotFound = WhenNotFound.RETRY
+    trip_after: int = 5
+    is_marking: bool = False

@@ -63,6 +63,9 @@ class Tell:
     outcome: Outcome
 
 
+#: A job that comes this long after it was due was held up: rungs and rests are punctual to the second.
+_HELD_UP_S = 60.0
+
 Step = Post | Look | Rest | Shelve | Conclude | Tell
 
 
@@ -78,7 +81,7 @@ def next_step(job: Job, now: datetime, policy: Policy) -> Step:
     if job.outcome is not None:
         return Tell(job.outcome)
     job = recover(job)
-    given_up = _given_up(job, now)
+    given_up = _given_up(job, now, is_held_up=_is_held_up(job, now))
     if given_up is not None:
         return Conclude(given_up)
     # A rung must not carry the request past its deadline.
@@ -87,11 +90,17 @@ def next_step(job: Job, now: datetime, policy: Policy) -> Step:
     return Look() if job.phase is Phase.LOOKING else Post()
 
 
-def _given_up(job: Job, now: datetime) -> Outcome | None:
+def _is_held_up(job: Job, now: datetime) -> bool:
+    return job.due_at is not None and (now - job.due_at).total_seconds() > _HELD_UP_S
+
+
+def _given_up(job: Job, now: datetime, *, is_held_up: bool) -> Outcome | None:
     is_expired = job.expires_at is not None and now >= job.expires_at
+    # 0. An outage of the cloud, or of ours, that outlasts the deadline is not the request's fault: one more try.
+    is_over = now >= job.deadline_at and not is_held_up
     # 1. While it may exist, neither expiry nor deadline can turn it into a failure; the deadline leaves it one look.
     if job.phase is Phase.LOOKING and job.may_own:
-        return _in_doubt(job, now) if now >= job.deadline_at and job.looks > 0 else None
+        return _in_doubt(job, now) if is_over and job.looks > 0 else None
     # 2. Nothing exists: too late is a plain failure.
     if is_expired:
         return Outcome(
@@ -100,7 +109,7 @@ def _given_up(job: Job, now: datetime) -> Outcome | None:
             trouble=Trouble("expired", "The request's expirytime had passed before it could be created."),
             is_retryable=True,
         )
-    if now >= job.deadline_at:
+    if is_over:
         return Outcome(OutcomeKind.FAILED, now, trouble=_deadline_trouble(job), is_retryable=True, is_dead_letter=True)
     return None
 

@@ -1,0 +1,218 @@
+"""
+The engine beside the whole: what it must not do after it was held up, and how it marks its services.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from messages.envelope import Request, decode_request, encode_request
+from worker.cloud.client import CloudClient, Endpoint
+from worker.core.job import Job, OutcomeKind, Phase, RequestKey, intend
+from worker.core.policy import Policy
+from worker.engine import Engine, Ports
+from worker.gate import Gate
+from worker.intake import Desk, Intake
+from worker.ledger.sqlite import SqliteLedger
+from worker.ports import Ack, Claimed, Delivery, Later, Published
+from worker.simulator import Simulator, SimulatorConfig, start_simulator
+from worker.teller import Teller
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from messages.envelope import Envelope
+
+LEASE_S = 60.0
+SPEC: dict[str, object] = {"router_id": "r", "name": "a", "description": "for Berlin"}
+
+
+class Ahead:
+    """
+    The machine's time, a given while ahead.
+    """
+
+    def __init__(self, ahead_s: float = 0.0) -> None:
+        self.ahead_s = ahead_s
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+
+    def roll(self) -> float:
+        return 0.0
+
+
+class Collector:
+    """
+    Keeps what is published.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
+        del event
+        self.told.append(routing_key)
+        return Published.ACKED
+
+    async def reply(self, event: Envelope, reply_to: str) -> Published:
+        raise NotImplementedError
+
+
+class House:
+    """
+    One worker without a broker: its engine and intake on a ledger and a cloud.
+    """
+
+    def __init__(self, ledger: SqliteLedger, client: CloudClient, clock: Ahead, policy: Policy) -> None:
+        self.ledger, self.clock, self.collector, self.gate = ledger, clock, Collector(), Gate(policy)
+        teller = Teller(self.collector, self.collector, clock, "/test")
+        self.engine = Engine(Ports(ledger, client, teller, clock, self.gate), policy)
+        self.intake = Intake(Desk(ledger, self.engine, teller, clock, self.gate), policy)
+
+
+@asynccontextmanager
+async def houses(folder: Path, policy: Policy, *ahead_s: float) -> AsyncIterator[tuple[Simulator, list[House]]]:
+    """
+    Workers on one ledger and one cloud, each with a clock of its own.
+    """
+    async with AsyncExitStack() as stack:
+        cloud = await start_simulator(SimulatorConfig(services_per_vpc=0))
+        stack.push_async_callback(cloud.close)
+        built = []
+        for number, ahead in enumerate(ahead_s):
+            ledger = SqliteLedger(folder / "ledger.sqlite3", f"worker-{number}", LEASE_S)
+            await ledger.start()
+            stack.push_async_callback(ledger.close)
+            client = await stack.enter_async_context(CloudClient(Endpoint(cloud.url)))
+            built.append(House(ledger, client, Ahead(ahead), policy))
+        yield cloud, built
+
+
+def a_request(spec: dict[str, object], identity: str = "order-1") -> Request:
+    decoded = decode_request(encode_request({"vpnservice": spec}, id=identity, source="/shop"))
+    assert isinstance(decoded, Request)
+    return decoded
+
+
+def a_delivery(spec: dict[str, object], identity: str = "order-1", *, is_redelivered: bool = False) -> Delivery:
+    envelope = encode_request({"vpnservice": spec}, id=identity, source="/shop")
+    return Delivery(envelope, is_redelivered=is_redelivered, token=None)
+
+
+def a_job(request: Request, now: datetime) -> Job:
+    return Job(
+        key=RequestKey(request.source, request.id),
+        digest=request.digest,
+        router_id="r",
+        first_seen_at=now,
+        deadline_at=now + timedelta(days=1),
+        wanted=request.body.vpnservice.model_dump(exclude_unset=True),
+    )
+
+
+async def test_a_worker_that_was_frozen_after_its_intent_does_not_post_what_another_took_over(tmp_path: Path) -> None:
+    """
+    SIGSTOP, a paused virtual machine: the broker redelivered, the lease ran out, another worker looked and posted.
+    """
+    policy = Policy(reconcile_window_s=0.0)
+    async with houses(tmp_path, policy, 0.0, 2 * LEASE_S) as (cloud, (frozen, other)):
+        request = a_request(SPEC)
+        job = intend(a_job(request, frozen.clock.now()), frozen.clock.now())
+
+        assert Claimed(job, is_new=True) == await frozen.ledger.claim(job, frozen.clock.now())
+
+        assert Ack() == await other.intake.handle(a_delivery(SPEC, is_redelivered=True))
+        frozen.clock.ahead_s = 3 * LEASE_S
+        verdict = await frozen.engine.run(request, job, is_new=True)
+
+        assert isinstance(verdict, Later)
+        assert [] == frozen.collector.told
+        assert 1 == cloud.state.calls["create"] == len(cloud.state.services)
+
+
+async def test_a_worker_that_was_held_up_and_still_has_its_job_posts_it(tmp_path: Path) -> None:
+    async with houses(tmp_path, Policy(), 0.0) as (cloud, (slow,)):
+        request = a_request(SPEC)
+        job = intend(a_job(request, slow.clock.now()), slow.clock.now())
+        await slow.ledger.claim(job, slow.clock.now())
+        slow.clock.ahead_s = LEASE_S / 2
+
+        assert Ack() == await slow.engine.run(request, job, is_new=True)
+        assert 1 == len(cloud.state.services)
+
+
+async def test_a_mark_is_sent_in_the_description_and_everything_else_as_it_was_asked(tmp_path: Path) -> None:
+    async with houses(tmp_path, Policy(is_marking=True), 0.0) as (cloud, (house,)):
+        await house.intake.handle(a_delivery(SPEC))
+        (service,) = cloud.state.services.values()
+
+        assert "for Berlin [req:order-1]" == service.attributes["description"]
+        assert ("r", "a") == (service.attributes["router_id"], service.attributes["name"])
+
+
+async def test_with_marks_a_twin_of_somebody_else_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """
+    Two services with equal attributes, made at the same time: without marks it would be in doubt.
+    """
+    policy = Policy(is_marking=True, reconcile_window_s=2.0)
+    async with houses(tmp_path, policy, 0.0) as (cloud, (house,)):
+        async with CloudClient(Endpoint(cloud.url)) as somebody:
+            await somebody.create(b'{"vpnservice": {"router_id": "r", "name": "a"}}')
+        cloud.state.faults.add({"fault": "commit_then_close", "on": "create", "times": 1})
+        verdict = await house.intake.handle(a_delivery({"router_id": "r", "name": "a"}))
+        (found,) = await house.ledger.find("order-1")
+        made = {service.attributes["description"] for service in cloud.state.services.values()}
+
+        assert Ack() == verdict
+        assert "[req:order-1]" in made
+        assert found.outcome is not None
+        assert (Phase.DONE, OutcomeKind.CREATED) == (found.phase, found.outcome.kind)
+        assert found.outcome.service is not None
+        assert "[req:order-1]" == found.outcome.service.attributes["description"]
+
+
+async def test_a_half_made_service_in_the_way_is_reported_with_its_id(tmp_path: Path) -> None:
+    async with houses(tmp_path, Policy(), 0.0) as (cloud, (house,)):
+        async with CloudClient(Endpoint(cloud.url)) as somebody:
+            await somebody.create(b'{"vpnservice": {"router_id": "r", "name": "older"}}')
+        (leftover,) = cloud.state.services.values()
+        body = {"NeutronError": {"type": "VPNGatewayInError", "message": "The gateway is in error.", "detail": ""}}
+        cloud.state.faults.add({"fault": "answer", "on": "create", "status": 409, "body": body})
+        await house.intake.handle(a_delivery(SPEC))
+        (job,) = await house.ledger.find("order-1")
+
+        assert job.outcome is not None
+        assert OutcomeKind.FAILED is job.outcome.kind
+        assert leftover.id == job.outcome.existing_service_id
+        assert job.outcome.trouble is not None
+        assert "gateway_in_error" == job.outcome.trouble.code
+        assert leftover.id in job.outcome.trouble.message
+        assert ["vpnservice.failed"] == house.collector.told
+
+
+async def test_who_waited_longer_than_its_lease_gives_way_to_a_rival_on_its_router(tmp_path: Path) -> None:
+    """
+    The kill switch can hold a request for hours; two requests on one router at once could not be told apart.
+    """
+    async with houses(tmp_path, Policy(), 0.0, 2 * LEASE_S) as (cloud, (waiting, other)):
+        cloud.state.faults.add({"fault": "answer", "on": "create", "status": 401, "body": "who?", "times": 1})
+        running = asyncio.create_task(waiting.intake.handle(a_delivery(SPEC, "first")))
+        async with asyncio.timeout(10):
+            await waiting.gate.tripped()
+        async with CloudClient(Endpoint(cloud.url)) as client:
+            rival = intend(a_job(a_request({"router_id": "r"}, "rival"), other.clock.now()), other.clock.now())
+
+            assert Claimed(rival, is_new=True) == await other.ledger.claim(rival, other.clock.now())
+
+            waiting.clock.ahead_s = 2 * LEASE_S + 1
+            waiting.gate.heed_probe(await client.list_services("nobody"))
+        verdict = await running
+
+        assert isinstance(verdict, Later)
+        assert 1 == cloud.state.calls["create"]
+        assert {} == cloud.state.services

@@ -1,0 +1,196 @@
+"""
+The gate: who waits, who goes first when the cloud is being tried, and what ends a wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from worker.core.answers import Busy, CreateAnswer, Created, Listed, Misconfigured, Refused, Service, Trouble, Unknown
+from worker.core.job import RequestKey
+from worker.core.killswitch import Mode
+from worker.core.policy import Policy
+from worker.gate import Gate
+
+LOST = Unknown(Trouble("answer_lost", "no answer"))
+MADE = Created(Service("vpn-1", "PENDING_CREATE", {"id": "vpn-1"}))
+REFUSED_LOGIN = Misconfigured(Trouble("credentials_refused", "who are you?", 401))
+SOON_S = 5.0
+
+
+def key(number: int = 0) -> RequestKey:
+    return RequestKey("shop", f"order-{number}")
+
+
+def tripped() -> Gate:
+    gate = Gate(Policy())
+    gate.heed_create(key(), REFUSED_LOGIN)
+    return gate
+
+
+def trying() -> Gate:
+    gate = tripped()
+    gate.heed_probe(Listed(()))
+    return gate
+
+
+async def settled() -> None:
+    """
+    Lets every task run until it waits.
+    """
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_an_open_gate_lets_everybody_pass_and_post_at_once() -> None:
+    gate = Gate()
+
+    async with asyncio.timeout(SOON_S), gate.turn() as first, gate.turn() as second:
+        assert await gate.passed()
+        assert (True, True) == (first, second)
+
+
+async def test_nobody_passes_a_tripped_gate_until_a_probe_is_answered() -> None:
+    gate = tripped()
+    waiting = asyncio.create_task(gate.passed())
+    await settled()
+
+    assert not waiting.done()
+
+    gate.heed_probe(Busy(Trouble("look_failed", "503", 503)))
+    await settled()
+
+    assert not waiting.done()
+
+    gate.heed_probe(Listed(()))
+    async with asyncio.timeout(SOON_S):
+        assert await waiting
+
+
+async def test_while_the_cloud_is_tried_one_posts_at_a_time() -> None:
+    gate = trying()
+    most = now = 0
+
+    async def post(number: int) -> None:
+        nonlocal most, now
+        async with gate.turn() as may_post:
+            assert may_post
+            now += 1
+            most = max(most, now)
+            await settled()
+            now -= 1
+
+    async with asyncio.timeout(SOON_S):
+        await asyncio.gather(*(post(number) for number in range(5)))
+
+    assert 1 == most
+    assert Mode.TRYING is gate.switch.mode
+
+
+async def test_the_first_answered_post_opens_the_gate_for_all() -> None:
+    gate = trying()
+    entered = asyncio.Event()
+    may_leave = asyncio.Event()
+
+    async def hold() -> None:
+        async with gate.turn():
+            entered.set()
+            await may_leave.wait()
+
+    async with asyncio.timeout(SOON_S), asyncio.TaskGroup() as tasks:
+        tasks.create_task(hold())
+        await entered.wait()
+        gate.heed_create(key(), MADE)
+        async with gate.turn() as may_post:
+            assert may_post
+        may_leave.set()
+
+    assert Mode.RUNNING is gate.switch.mode
+
+
+@pytest.mark.parametrize("answer", [LOST, REFUSED_LOGIN, Busy(Trouble("unreachable", "no"), was_sent=False)])
+async def test_a_failed_try_shuts_the_gate_again_for_those_who_wait(answer: CreateAnswer) -> None:
+    gate = Gate(Policy(trip_after=1))
+    gate.heed_create(key(), REFUSED_LOGIN)
+    gate.heed_probe(Listed(()))
+    posted = []
+
+    async def post(number: int) -> None:
+        async with gate.turn() as may_post:
+            if may_post:
+                posted.append(number)
+                await settled()
+                gate.heed_create(key(number), answer)
+
+    posting = [asyncio.create_task(post(number)) for number in range(3)]
+    async with asyncio.timeout(SOON_S):
+        await gate.tripped()
+    await settled()
+
+    assert [0] == posted
+
+    gate.stop()
+    await asyncio.gather(*posting)
+    assert [0] == posted
+
+
+async def test_a_stop_ends_every_wait_without_a_post() -> None:
+    gate = tripped()
+    passing = asyncio.create_task(gate.passed())
+
+    async def post() -> bool:
+        async with gate.turn() as may_post:
+            return may_post
+
+    posting = asyncio.create_task(post())
+    await settled()
+    gate.stop()
+    async with asyncio.timeout(SOON_S):
+        assert (False, False) == (await passing, await posting)
+
+
+async def test_a_stop_ends_the_wait_for_a_turn() -> None:
+    gate = trying()
+
+    async def post() -> bool:
+        async with gate.turn() as may_post:
+            return may_post
+
+    async with gate.turn():
+        posting = asyncio.create_task(post())
+        await settled()
+        gate.stop()
+        async with asyncio.timeout(SOON_S):
+            assert not await posting
+
+
+async def test_a_turn_that_fails_is_given_on() -> None:
+    gate = trying()
+    with pytest.raises(LookupError):
+        async with gate.turn():
+            raise LookupError
+
+    async with asyncio.timeout(SOON_S), gate.turn() as may_post:
+        assert may_post
+
+
+async def test_a_pause_and_a_trip_are_both_waited_for() -> None:
+    gate = tripped()
+    gate.close_for(0.05, "429")
+    passing = asyncio.create_task(gate.passed())
+    await asyncio.sleep(0.1)  # longer than the pause
+
+    assert not passing.done()
+
+    gate.heed_probe(Listed(()))
+    async with asyncio.timeout(SOON_S):
+        assert await passing
+
+
+async def test_a_refusal_is_an_answer_like_any_other() -> None:
+    gate = trying()
+    gate.heed_create(key(), Refused(Trouble("refused", "no", 400)))
+
+    assert Mode.RUNNING is gate.switch.mode

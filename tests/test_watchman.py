@@ -1,0 +1,126 @@
+"""
+The watchman: when the kill switch trips, nothing more is taken until a probe is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from worker.core.answers import Busy, CreateAnswer, ListAnswer, Listed, Misconfigured, Trouble
+from worker.core.job import RequestKey
+from worker.core.killswitch import Mode
+from worker.core.policy import Policy
+from worker.gate import Gate
+from worker.watchman import Watchman
+
+DOWN = Busy(Trouble("look_failed", "503", 503))
+WRONG = Misconfigured(Trouble("credentials_refused", "who are you?", 401))
+POLICY = Policy(pause_s=0.05)
+SOON_S = 5.0
+
+
+class Taking:
+    """
+    Notes what it is told.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.resumed = asyncio.Event()
+
+    async def pause(self) -> None:
+        self.told.append("pause")
+
+    async def resume(self) -> None:
+        self.told.append("resume")
+        self.resumed.set()
+
+
+class ProbedCloud:
+    """
+    Answers look-ups by a script, the last line again and again, and notes whose they were.
+    """
+
+    def __init__(self, *answers: ListAnswer) -> None:
+        self.answers = list(answers)
+        self.routers: list[str] = []
+
+    async def create(self, body: bytes) -> CreateAnswer:
+        raise NotImplementedError
+
+    async def list_services(self, router_id: str) -> ListAnswer:
+        self.routers.append(router_id)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+class Luckless:
+    """
+    The machine's time, and the shortest waits.
+    """
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def roll(self) -> float:
+        return 0.0
+
+
+def trip(gate: Gate) -> None:
+    gate.heed_create(RequestKey("shop", "order-1"), WRONG)
+
+
+async def test_it_stops_taking_probes_and_takes_again() -> None:
+    gate, taking = Gate(POLICY), Taking()
+    cloud = ProbedCloud(WRONG, WRONG, Listed(()))
+    watching = asyncio.create_task(Watchman(gate, cloud, taking, Luckless(), POLICY).run())
+    trip(gate)
+    async with asyncio.timeout(SOON_S):
+        await taking.resumed.wait()
+
+    assert ["pause", "resume"] == taking.told
+    assert 3 == len(cloud.routers) == len(set(cloud.routers))
+    assert Mode.TRYING is gate.switch.mode
+
+    watching.cancel()
+
+
+async def test_it_works_again_at_the_next_trip() -> None:
+    gate, taking = Gate(POLICY), Taking()
+    watching = asyncio.create_task(Watchman(gate, ProbedCloud(Listed(())), taking, Luckless(), POLICY).run())
+    async with asyncio.timeout(SOON_S):
+        for _ in range(2):
+            trip(gate)
+            await taking.resumed.wait()
+            taking.resumed.clear()
+
+    assert ["pause", "resume", "pause", "resume"] == taking.told
+
+    watching.cancel()
+
+
+async def test_a_settings_fault_that_turns_out_an_outage_is_probed_as_one() -> None:
+    policy = Policy(pause_s=0.01)
+    gate, taking = Gate(policy), Taking()
+    watching = asyncio.create_task(Watchman(gate, ProbedCloud(DOWN, Listed(())), taking, Luckless(), policy).run())
+    trip(gate)
+    async with asyncio.timeout(SOON_S):
+        await taking.resumed.wait()
+
+    assert not gate.switch.is_settings_fault
+
+    watching.cancel()
+
+
+async def test_a_stop_ends_the_probing_and_takes_nothing_more() -> None:
+    gate, taking = Gate(Policy(pause_s=600.0)), Taking()
+    cloud = ProbedCloud(WRONG)
+    watching = asyncio.create_task(Watchman(gate, cloud, taking, Luckless(), Policy(pause_s=600.0)).run())
+    trip(gate)
+    await asyncio.sleep(0)
+    gate.stop()
+    async with asyncio.timeout(SOON_S):
+        await watching
+
+    assert "resume" not in taking.told
+    assert [] == cloud.routers
