@@ -140,7 +140,7 @@ class Intake:
         return Later(HELD_DELAY_S, first_seen_at, delivery.attempts, why, is_redelivered=delivery.is_redelivered)
 
     async def _claim(self, request: Request, delivery: Delivery) -> Claim:
-        fresh = self._fresh(request, self._first_seen_at(delivery))
+        fresh = self._fresh(request, delivery)
 
         async def try_claim() -> Claim:
             # The job is opened at each try: its expiry may have passed while the gate or the ledger made us wait.
@@ -162,7 +162,8 @@ class Intake:
         now = self._desk.clock.now()
         return min(delivery.first_seen_at or now, now)
 
-    def _fresh(self, request: Request, first_seen_at: datetime) -> Job:
+    def _fresh(self, request: Request, delivery: Delivery) -> Job:
+        first_seen_at = self._first_seen_at(delivery)
         spec = request.body.vpnservice
         key = RequestKey(request.source, request.id)
         wanted = spec.model_dump(exclude_unset=True)
@@ -175,6 +176,8 @@ class Intake:
             wanted=wanted,
             expires_at=request.expires_at,
             mark=mark_for(key, wanted) if self._policy.is_marking else None,
+            # A ledger that has forgotten it must not give its next outcome the id of an event told before.
+            replays=delivery.replays,
         )
 
     async def _reject(self, rejection: Rejection, delivery: Delivery) -> Verdict:

@@ -30,6 +30,7 @@ class Delivery:
         attempts: POSTs made for it before it went on a rung.
         crashes: how often in a row it ended in an unforeseen error of ours.
         returns: how often the broker has taken it back from somebody who had it (x-delivery-count).
+        replays: how often a person has put it back from the dead letters.
     """
 
     envelope: Envelope
@@ -40,6 +41,7 @@ class Delivery:
     attempts: int = 0
     crashes: int = 0
     returns: int = 0
+    replays: int = 0
 
 
 @dataclass(frozen=True, slots=True)

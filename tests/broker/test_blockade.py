@@ -139,7 +139,8 @@ async def test_a_broker_that_dies_during_an_alarm_loses_the_publishes_at_once(
         is_blocked = publisher.is_blocked
         await node.start()
 
-    assert [Published.LOST, Published.LOST] == results
+    assert Published.LOST is results[0]
+    assert results[1] in {Published.LOST, Published.TIMED_OUT}  # it may just have begun to write when the node died
     assert spent_s < 5
     assert not is_blocked
 

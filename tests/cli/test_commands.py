@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     (), ("run",), ("publish",), ("watch",), ("simulate",), ("demo",), ("schema",), ("settings",), ("topology",),
-    ("topology", "apply"),
+    ("topology", "apply"), ("dead",), ("dead", "list"), ("dead", "show"), ("dead", "replay"), ("dead", "drop"), ("resolve",),
 )  # fmt: skip
 
 

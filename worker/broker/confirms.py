@@ -11,7 +11,7 @@ import aiormq.exceptions
 import structlog
 
 from worker.broker.blockade import Blockade
-from worker.broker.connection import BROKER_ERRORS, is_broker_cancel
+from worker.broker.connection import BROKER_ERRORS, typed_errors
 from worker.errors import BrokerRefused, BrokerUnreachable
 from worker.ports import Published
 
@@ -32,7 +32,8 @@ async def outcome_of(
     """
     try:
         async with blockade.limit(timeout_s) if blockade else asyncio.timeout(timeout_s):
-            await publishing
+            with typed_errors():
+                await publishing
     except aiormq.exceptions.PublishError:
         return Published.RETURNED
     except aiormq.exceptions.DeliveryError:
@@ -41,9 +42,5 @@ async def outcome_of(
         return Published.TIMED_OUT
     except (*BROKER_ERRORS, BrokerRefused, BrokerUnreachable) as exc:
         log.info("publish.lost", kind=kind, error=str(exc) or type(exc).__name__)
-        return Published.LOST
-    except asyncio.CancelledError:
-        if not is_broker_cancel():
-            raise
         return Published.LOST
     return Published.ACKED

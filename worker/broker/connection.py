@@ -5,8 +5,8 @@ Opening connections to RabbitMQ, and the one table of what can go wrong with the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import aio_pika
 import aiormq.exceptions
@@ -43,15 +43,15 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
         url = url.update_query(heartbeat=HEARTBEAT_S)
     shown = f"{url.host}:{url.port or 5672}{url.path}"
     try:
-        return await aio_pika.connect(
-            url, timeout=CALL_TIMEOUT_S, client_properties={"connection_name": f"vpn-worker {role}"}
-        )
+        with typed_errors():
+            return await aio_pika.connect(
+                url, timeout=CALL_TIMEOUT_S, client_properties={"connection_name": f"vpn-worker {role}"}
+            )
     except (aiormq.exceptions.AuthenticationError, aiormq.exceptions.ProbableAuthenticationError) as exc:
         raise BrokerRefused(f"RabbitMQ at {shown} refused the login; check user, password and virtual host.") from exc
     except aiormq.exceptions.ConnectionClosed as exc:
         raise BrokerRefused(f"RabbitMQ at {shown} closed the connection: {exc}") from exc
-    except (*BROKER_ERRORS, StopAsyncIteration) as exc:
-        # aiormq 7.2.4 raises a bare StopAsyncIteration when the connection ends before a frame of the handshake.
+    except BROKER_ERRORS as exc:
         words = str(exc) or type(exc).__name__
         raise BrokerUnreachable(
             f"RabbitMQ at {shown} does not answer ({words}); check that it runs and that VPN_WORKER_AMQP_URL names it."
@@ -92,6 +92,26 @@ async def close_quietly(connection: AbstractConnection, timeout_s: float = CALL_
 def _forget(closing: asyncio.Future[None]) -> None:
     if not closing.cancelled():
         closing.exception()  # whatever it is: the connection is of no use any more, and asyncio would complain
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """
+    Turns what aiormq raises without a type to know it by into ConnectionError.
+
+    A call that waits when the connection goes gets a bare CancelledError or a bare Exception, and a bare
+    StopAsyncIteration in the handshake (aiormq 7.2.4; broker-facts: What aio-pika does, 3).
+    """
+    try:
+        yield
+    except asyncio.CancelledError as exc:
+        if not is_broker_cancel():
+            raise
+        raise ConnectionError("the connection was lost during a call") from exc
+    except Exception as exc:
+        if type(exc) not in {Exception, StopAsyncIteration}:
+            raise
+        raise ConnectionError("the connection was lost during a call") from exc
 
 
 def is_broker_cancel() -> bool:

@@ -16,7 +16,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from messages.routes import Routes
-from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, is_broker_cancel
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, typed_errors
 from worker.broker.link import Link, Loss
 from worker.broker.messages import (
     ATTEMPTS,
@@ -24,6 +24,7 @@ from worker.broker.messages import (
     DELIVERY_COUNT,
     FIRST_SEEN,
     REDELIVERED,
+    REPLAYS,
     count,
     moment,
     to_envelope,
@@ -233,13 +234,11 @@ class BrokerConsumer:
         while True:
             token, written = await self._acks.get()
             try:
-                await self._write_ack(token)
+                with typed_errors():
+                    await self._write_ack(token)
             except BROKER_ERRORS as exc:
                 log.info("delivery.stale", error=str(exc) or type(exc).__name__)
                 token.session.loss.report("an ack could not be written")
-            except asyncio.CancelledError:
-                if not is_broker_cancel():
-                    raise
             except Exception:
                 # Whatever it is: without this task no delivery would ever be settled again.
                 log.exception("delivery.not_settled")
@@ -277,13 +276,11 @@ class BrokerConsumer:
         if session is None:
             return  # the next connection will do what is wanted then
         try:
-            await self._consume_or_cancel(session)
+            with typed_errors():
+                await self._consume_or_cancel(session)
         except BROKER_ERRORS as exc:
             log.warning("consumer.not_changed", error=str(exc) or type(exc).__name__)
             session.loss.report("the consumer could not be changed")
-        except asyncio.CancelledError:
-            if not is_broker_cancel():
-                raise
 
     async def _consume_or_cancel(self, session: _Session) -> None:
         # One at a time, each with what is wanted by then: whoever was last to say has it, in whatever order they came.
@@ -320,5 +317,6 @@ def _delivery(message: AbstractIncomingMessage, token: _Token) -> Delivery:
         first_seen_at=moment(message.headers.get(FIRST_SEEN)),
         attempts=count(message.headers.get(ATTEMPTS)),
         crashes=count(message.headers.get(CRASHES)),
+        replays=count(message.headers.get(REPLAYS)),
         returns=count(message.headers.get(DELIVERY_COUNT)) if message.redelivered else 0,
     )

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
-from worker.broker.connection import BROKER_ERRORS, close_quietly, connect, is_broker_cancel
+from worker.broker.connection import BROKER_ERRORS, close_quietly, connect, typed_errors
 from worker.errors import BrokerRefused, BrokerUnreachable
 
 log = structlog.get_logger()
@@ -91,15 +91,12 @@ class Link:
         wait_s = _FIRST_WAIT_S
         while not self._closing.is_set():
             try:
-                await self._once(hold)
+                with typed_errors():
+                    await self._once(hold)
                 wait_s = _FIRST_WAIT_S
             except (BrokerRefused, BrokerUnreachable) as exc:
                 log.warning("broker.unreachable", role=self._role, error=str(exc), retry_in_s=round(wait_s, 1))
             except BROKER_ERRORS as exc:
-                log.warning("broker.lost", role=self._role, error=_words(exc), retry_in_s=round(wait_s, 1))
-            except asyncio.CancelledError as exc:
-                if not is_broker_cancel():
-                    raise
                 log.warning("broker.lost", role=self._role, error=_words(exc), retry_in_s=round(wait_s, 1))
             await self._pause(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)

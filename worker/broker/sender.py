@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractExchange
 
 from messages.envelope import Envelope
 from messages.routes import Routes
-from worker.broker.connection import BROKER_ERRORS, connected
+from worker.broker.connection import BROKER_ERRORS, connected, typed_errors
 from worker.broker.messages import to_request_message
 from worker.errors import BrokerUnreachable
 
@@ -38,8 +38,9 @@ class RequestSender:
         """
         message = to_request_message(envelope)
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                await self._exchange.publish(message, self._routing_key, mandatory=True)
+            with typed_errors():
+                async with asyncio.timeout(_TIMEOUT_S):
+                    await self._exchange.publish(message, self._routing_key, mandatory=True)
         except (aiormq.exceptions.PublishError, aiormq.exceptions.ChannelNotFoundEntity) as exc:
             raise BrokerUnreachable(
                 f"There is no queue for requests behind {self._exchange.name} yet; "
@@ -60,6 +61,11 @@ async def open_sender(amqp_url: str, routes: Routes) -> AsyncIterator[RequestSen
         BrokerRefused, BrokerUnreachable: the broker cannot be reached.
     """
     async with connected(amqp_url, "send") as connection:
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        exchange = await channel.get_exchange(routes.requests_exchange, ensure=False)
+        try:
+            with typed_errors():
+                async with asyncio.timeout(_TIMEOUT_S):
+                    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                    exchange = await channel.get_exchange(routes.requests_exchange, ensure=False)
+        except BROKER_ERRORS as exc:
+            raise BrokerUnreachable(f"RabbitMQ opens no channel ({str(exc) or type(exc).__name__}).") from exc
         yield RequestSender(exchange, routes.request_routing_key)

@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from messages.envelope import Envelope
 from messages.routes import Routes
-from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors
 from worker.broker.link import Loss
 from worker.broker.messages import to_envelope
 from worker.errors import BrokerUnreachable
@@ -71,11 +71,13 @@ async def open_tap(amqp_url: str, routes: Routes, binding_key: str = "#") -> Asy
         loss = Loss()
         loss.watch(connection)
         try:
-            channel = await connection.channel(publisher_confirms=False)
-            queue = await channel.declare_queue(exclusive=True, auto_delete=True, timeout=CALL_TIMEOUT_S)
-            await queue.bind(routes.events_exchange, binding_key, timeout=CALL_TIMEOUT_S)
-            tap = Tap(loss)
-            await queue.consume(tap.put, no_ack=True, timeout=CALL_TIMEOUT_S)
+            with typed_errors():
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    channel = await connection.channel(publisher_confirms=False)
+                queue = await channel.declare_queue(exclusive=True, auto_delete=True, timeout=CALL_TIMEOUT_S)
+                await queue.bind(routes.events_exchange, binding_key, timeout=CALL_TIMEOUT_S)
+                tap = Tap(loss)
+                await queue.consume(tap.put, no_ack=True, timeout=CALL_TIMEOUT_S)
         except BROKER_ERRORS as exc:
             raise BrokerUnreachable(
                 f"The events of {routes.events_exchange} cannot be read ({str(exc) or type(exc).__name__}); "

@@ -4,6 +4,7 @@ Our exchanges and queues: what they must be, and how they are brought about.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ from dataclasses import dataclass, field
 import aiormq.exceptions
 
 from messages.routes import RUNGS, Routes
-from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors
 from worker.errors import BrokerRefused, BrokerUnreachable, TopologyMismatch
 
 #: Deliveries of one message before RabbitMQ parks it; it counts for every prefetched message, so not too small.
 DELIVERY_LIMIT = 20
 #: Events that nobody is bound for are kept up to this number, the oldest go first.
 UNROUTED_LIMIT = 100_000
+_LOOK_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,9 @@ async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], No
     wanted = topology(routes)
     # A channel and a connection of its own: a refused declaration closes the channel (broker-facts, 10).
     async with connected(amqp_url, "topology") as connection:
-        channel = await connection.channel()
+        with _named("A channel"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                channel = await connection.channel()
         for exchange in wanted.exchanges:
             with _named(f"Exchange {exchange.name}"):
                 await channel.declare_exchange(
@@ -157,7 +161,8 @@ async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], No
 @contextmanager
 def _named(what: str) -> Iterator[None]:
     try:
-        yield
+        with typed_errors():
+            yield
     except aiormq.exceptions.ChannelPreconditionFailed as exc:
         raise TopologyMismatch(
             f"{what} exists with other arguments than ours: {exc}. Delete it, or use another VPN_WORKER_PREFIX."
@@ -181,11 +186,13 @@ async def is_complete(amqp_url: str, routes: Routes) -> bool:
     wanted = topology(routes)
     async with connected(amqp_url, "topology") as connection:
         try:
-            channel = await connection.channel()
-            for exchange in wanted.exchanges:
-                await channel.get_exchange(exchange.name, ensure=True)
-            for queue in wanted.queues:
-                await channel.get_queue(queue.name, ensure=True)
+            with typed_errors():
+                async with asyncio.timeout(_LOOK_TIMEOUT_S):
+                    channel = await connection.channel()
+                    for exchange in wanted.exchanges:
+                        await channel.get_exchange(exchange.name, ensure=True)
+                    for queue in wanted.queues:
+                        await channel.get_queue(queue.name, ensure=True)
         except aiormq.exceptions.ChannelNotFoundEntity:
             return False
         except BROKER_ERRORS as exc:

@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.dead import dead_app
 from worker.cli.demo import demo
 from worker.cli.publish import publish
+from worker.cli.resolve import resolve
 from worker.cli.run import run
 from worker.cli.schema import schema
 from worker.cli.settings import settings
@@ -33,6 +35,8 @@ app = typer.Typer(
 app.command()(run)
 app.command()(publish)
 app.command()(watch)
+app.add_typer(dead_app, name="dead")
+app.command()(resolve)
 app.command()(simulate)
 app.command()(demo)
 app.command()(schema)

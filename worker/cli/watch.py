@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.options import AmqpUrl, Prefix
+from worker.cli.words import printable
 
 if TYPE_CHECKING:
     from messages.envelope import Envelope
@@ -79,8 +80,8 @@ def _show(envelope: Envelope, *, is_json: bool) -> None:
         return
     what = event.type.removeprefix("vpn.vpnservice.").removesuffix(".v1")
     told = [event.service_id, event.status, event.error.message if event.error else None]
-    words = "  ".join(_printable(part) for part in told if part)
-    typer.echo(f"{event.occurred_at:%H:%M:%S}  {what:<16}  {_printable(event.request_id or '(no id)')}  {words}")
+    words = "  ".join(printable(part) for part in told if part)
+    typer.echo(f"{event.occurred_at:%H:%M:%S}  {what:<16}  {printable(event.request_id or '(no id)')}  {words}")
 
 
 def _as_json(envelope: Envelope) -> str:
@@ -93,7 +94,3 @@ def _as_json(envelope: Envelope) -> str:
     except ValueError:
         data = envelope.body.decode("utf-8", "replace")
     return json.dumps({**attributes, "correlationid": envelope.correlation_id, "data": data}, default=str)
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

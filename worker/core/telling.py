@@ -40,7 +40,7 @@ def outcome_event(job: Job, outcome: Outcome) -> VpnServiceEvent:
         facts |= {
             "service_id": outcome.service.id,
             "status": outcome.service.status,
-            "vpnservice": dict(outcome.service.attributes),
+            "vpnservice": dict(outcome.service.attributes) or None,
             "created_at": rfc3339(created_at) if created_at else None,
         }
     match outcome.kind:
