@@ -10,7 +10,7 @@ SOURCES := messages worker tests
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check format lock schema clean
+.PHONY: help demo run test chaos check format lock schema clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: .venv/.installed ## the same set-up, kept running until Ctrl-C
 
 test: .venv/.installed-dev ## run all tests against a real RabbitMQ; ARGS="-k name" goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 12 minutes
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: .venv/.installed-dev ## format, lint, types and import rules
 	@echo "ruff format" && $(BIN)/ruff format --quiet --check $(SOURCES)

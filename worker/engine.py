@@ -163,9 +163,10 @@ class Engine:
                 raise _TakenOver
 
     async def _send(self, request: Request, job: Job) -> Job:
-        if job.sent_at is None or (self._clock.now() - job.sent_at).total_seconds() > _STALE_INTENT_S:
-            # We were frozen or starved since: another worker may have taken the job over and sent it itself.
-            job = await self._write_down(job)
+        while self._is_stale(job):
+            # The ledger was slow, or we were frozen: another worker may have taken the job over and sent it itself. And
+            # whoever looks after a crash counts the window from the intent, so it must not be older than the POST.
+            job = await self._write_down(replace(job, sent_at=self._clock.now()))
         started_at = self._clock.now()
         answer = await self._cloud.create(_body(request, job))
         now = self._clock.now()
@@ -180,6 +181,9 @@ class Engine:
     async def _until_open(self) -> None:
         if not await self._gate.passed():
             raise _Stopping
+
+    def _is_stale(self, job: Job) -> bool:
+        return job.sent_at is None or (self._clock.now() - job.sent_at).total_seconds() > _STALE_INTENT_S
 
     async def _look(self, job: Job) -> Job:
         await self._until_open()

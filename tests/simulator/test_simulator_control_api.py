@@ -87,6 +87,22 @@ async def test_faults_are_listed_and_cleared(start: Start) -> None:
     assert left == {"faults": []}
 
 
+async def test_one_fault_is_taken_back_and_the_others_stay(start: Start) -> None:
+    _, client = await start()
+    for kind in ("throttle", "close", "slow"):
+        await client.post("/_simulator/faults", json={"fault": kind})
+
+    statuses = []
+    for number in ("2", "2", "x", "9" * 5000):
+        async with client.delete(f"/_simulator/faults/{number}") as answer:
+            statuses.append(answer.status)
+    async with client.get("/_simulator/faults") as answer:
+        left = await answer.json()
+
+    assert [204, 404, 404, 404] == statuses
+    assert ["throttle", "slow"] == [fault["fault"] for fault in left["faults"]]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"fault": "unheard-of"}', b'{"fault": "close", "tmes": 1}'])
 async def test_a_bad_fault_is_refused_with_a_reason(start: Start, body: bytes) -> None:
     _, client = await start()

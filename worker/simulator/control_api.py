@@ -30,6 +30,7 @@ class ControlApi:
             web.get(f"{PREFIX}/faults", self._list_faults),
             web.post(f"{PREFIX}/faults", self._add_fault),
             web.delete(f"{PREFIX}/faults", self._clear_faults),
+            web.delete(f"{PREFIX}/faults/{{number}}", self._remove_fault),
             web.post(f"{PREFIX}/services/{{id}}", self._change_service),
             web.post(f"{PREFIX}/reset", self._reset),
             web.route("*", f"{PREFIX}{{tail:(/.*)?}}", self._unknown),
@@ -53,6 +54,12 @@ class ControlApi:
 
     async def _clear_faults(self, _request: web.Request) -> web.Response:
         self._state.faults.clear()
+        return web.Response(status=204)
+
+    async def _remove_fault(self, request: web.Request) -> web.Response:
+        number = request.match_info["number"]
+        if not (number.isascii() and number.isdigit() and len(number) < 10 and self._state.faults.remove(int(number))):
+            return _wrong(f"There is no fault {number}.", 404)
         return web.Response(status=204)
 
     async def _change_service(self, request: web.Request) -> web.Response:

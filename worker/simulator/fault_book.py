@@ -67,6 +67,15 @@ class FaultBook:
         """
         return [rule.listed() for rule in self._rules]
 
+    def remove(self, number: int) -> bool:
+        """
+        Forgets one rule; False when it is not there (any more).
+        """
+        kept = [rule for rule in self._rules if rule.number != number]
+        is_there = len(kept) < len(self._rules)
+        self._rules = kept
+        return is_there
+
     def clear(self) -> None:
         """
         Forgets every rule; the counts of strikes stay.
