@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from messages.envelope import Request, decode_request, encode_request
+from tests.e2e.conftest import eventually
 from worker.cloud.client import CloudClient, Endpoint
 from worker.core.job import Job, OutcomeKind, Phase, RequestKey, intend
 from worker.core.policy import Policy
@@ -202,8 +203,11 @@ async def test_who_waited_longer_than_its_lease_gives_way_to_a_rival_on_its_rout
     async with houses(tmp_path, Policy(), 0.0, 2 * LEASE_S) as (cloud, (waiting, other)):
         cloud.state.faults.add({"fault": "answer", "on": "create", "status": 401, "body": "who?", "times": 1})
         running = asyncio.create_task(waiting.intake.handle(a_delivery(SPEC, "first")))
-        async with asyncio.timeout(10):
-            await waiting.gate.tripped()
+
+        async def is_waiting() -> bool:
+            return await waiting.ledger.counts() == {"ready": 1}
+
+        await eventually(is_waiting, "request that waits")
         async with CloudClient(Endpoint(cloud.url)) as client:
             rival = intend(a_job(a_request({"router_id": "r"}, "rival"), other.clock.now()), other.clock.now())
 

@@ -136,6 +136,45 @@ async def test_a_failed_try_shuts_the_gate_again_for_those_who_wait(answer: Crea
     assert [0] == posted
 
 
+async def test_who_has_failed_goes_last_so_that_everybody_is_tried() -> None:
+    gate = trying()
+    tried = list[int]()
+
+    async def post(number: int) -> None:
+        for _ in range(2):
+            async with gate.turn():
+                tried.append(number)
+                gate.heed_create(key(number), LOST)
+                gate.heed_probe(Listed(()))
+
+    async with asyncio.timeout(SOON_S):
+        await asyncio.gather(*(post(number) for number in range(3)))
+
+    assert [0, 1, 2, 0, 1, 2] == tried
+
+
+async def test_a_short_pause_is_no_reason_to_stop_taking_and_a_long_one_is() -> None:
+    gate = Gate()
+    gate.close_for(2.0, "429")
+
+    assert (None, False) == (gate.trouble, gate.is_open)
+
+    gate.close_for(60.0, "429")
+
+    assert "calm" in (gate.trouble or "")
+
+
+async def test_a_ledger_that_refuses_is_told_at_once_and_forgotten_when_it_writes_again() -> None:
+    gate = Gate()
+    gate.heed_ledger("disk full")
+
+    assert ("disk full", None) == (gate.ledger_trouble, gate.trouble)  # not long enough to stop taking
+
+    gate.heed_ledger(None)
+
+    assert gate.ledger_trouble is None
+
+
 async def test_a_stop_ends_every_wait_without_a_post() -> None:
     gate = tripped()
     passing = asyncio.create_task(gate.passed())

@@ -119,8 +119,25 @@ async def test_a_stop_ends_the_probing_and_takes_nothing_more() -> None:
     trip(gate)
     await asyncio.sleep(0)
     gate.stop()
-    async with asyncio.timeout(SOON_S):
-        await watching
+    await asyncio.sleep(0.05)  # long enough for a probe that should not be
 
     assert "resume" not in taking.told
     assert [] == cloud.routers
+    assert not watching.done()  # its end would end the worker at once, and what it was sending with it
+
+    watching.cancel()
+
+
+async def test_a_long_pause_and_a_failing_ledger_stop_the_taking_as_well() -> None:
+    """
+    With each reconnect RabbitMQ counts a return of everything held, and parks it in the end.
+    """
+    gate, taking = Gate(POLICY), Taking()
+    watching = asyncio.create_task(Watchman(gate, ProbedCloud(Listed(())), taking, Luckless(), POLICY).run())
+    gate.close_for(6.0, "429")
+    async with asyncio.timeout(3 * SOON_S):
+        await taking.resumed.wait()
+
+    assert ["pause", "resume"] == taking.told
+
+    watching.cancel()

@@ -23,7 +23,6 @@ from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
 from worker.cloud.client import CloudClient, Endpoint
-from worker.core.killswitch import Mode
 from worker.engine import Engine, Ports
 from worker.errors import BrokerRefused
 from worker.gate import Gate
@@ -235,6 +234,7 @@ async def _health(
             "consumer": Check(consumer.is_registered, "registered" if consumer.is_registered else "not registered"),
             "publisher": Check(publisher.is_open, "open" if publisher.is_open else "closed, or blocked by an alarm"),
             "cloud": _cloud_check(gate),
+            "ledger": Check(gate.ledger_trouble is None, gate.ledger_trouble or "writable, as far as it was asked"),
             "draining": Check(not gate.is_stopping, "draining" if gate.is_stopping else "no"),
         }
 
@@ -244,9 +244,8 @@ async def _health(
 
 
 def _cloud_check(gate: Gate) -> Check:
-    switch = gate.switch
-    is_well = switch.mode is not Mode.STOPPED
-    return Check(is_well, switch.mode.value if is_well else f"{switch.cause.code}: {switch.cause.message}")
+    trouble = gate.trouble
+    return Check(trouble is None, trouble or gate.switch.mode.value)
 
 
 def _endpoint(settings: Settings) -> Endpoint:

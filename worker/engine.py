@@ -4,7 +4,9 @@ Decide, act, write down: runs one job until it has a verdict.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import assert_never
 
 import structlog
@@ -13,8 +15,8 @@ from messages.envelope import Request
 from messages.requests import described, to_api_body
 from worker.core.absorb import absorb_create, absorb_list
 from worker.core.answers import CreateAnswer, ListAnswer, Listed, Throttled, Trouble
-from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover
-from worker.core.killswitch import Mode
+from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover, unsent
+from worker.core.killswitch import Mode, whose
 from worker.core.marking import marked
 from worker.core.policy import Policy
 from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Tell, next_step
@@ -34,6 +36,9 @@ HELD_DELAY_S = 5.0
 _LONG_WAIT_S = 5.0
 #: An intent this old is written again before the POST leaves; in between only microseconds may pass.
 _STALE_INTENT_S = 5.0
+#: With a ledger slower than that nothing is sent for now.
+_MOST_REWRITES = 3
+_SLOW_LEDGER_DELAY_S = 30.0
 _TOLD = {
     OutcomeKind.CREATED: "request.created",
     OutcomeKind.FAILED: "request.failed",
@@ -101,7 +106,7 @@ class Engine:
                 match step:
                     case Shelve() if self._gate.switch.mode is Mode.STOPPED:
                         # Nothing can be done for anybody: it waits here, and no rung is spent on it.
-                        await self._until_open()
+                        job = await self._until_open(request, job)
                     case Shelve(delay_s=delay_s, tell=tell):
                         return await self._shelve(await self._tell_delay(request, job) if tell else job, delay_s)
                     case Tell(outcome=outcome):
@@ -132,7 +137,7 @@ class Engine:
             case Post():
                 return await self._post(request, job)
             case Look():
-                return await self._look(job)
+                return await self._look(request, job)
             case Rest(delay_s=delay_s):
                 if not await self._gate.rest(delay_s):
                     raise _Stopping
@@ -144,6 +149,7 @@ class Engine:
 
     async def _post(self, request: Request, job: Job) -> Job:
         asked_at = self._clock.now()
+        job = await self._until_open(request, job)
         async with self._gate.turn() as may_post:
             if not may_post:
                 raise _Stopping
@@ -163,34 +169,49 @@ class Engine:
                 raise _TakenOver
 
     async def _send(self, request: Request, job: Job) -> Job:
+        rewrites = 0
         while self._is_stale(job):
             # The ledger was slow, or we were frozen: another worker may have taken the job over and sent it itself. And
             # whoever looks after a crash counts the window from the intent, so it must not be older than the POST.
+            if rewrites == _MOST_REWRITES:
+                return await self._write_down(unsent(job, self._clock.now(), _SLOW_LEDGER_DELAY_S))
             job = await self._write_down(replace(job, sent_at=self._clock.now()))
+            rewrites += 1
         started_at = self._clock.now()
         answer = await self._cloud.create(_body(request, job))
         now = self._clock.now()
-        all_fail = self._gate.switch.mode is not Mode.RUNNING
+        blame = whose(self._gate.switch, job.key)
         self._gate.heed_create(job.key, answer)
         self._heed(answer)
-        after = absorb_create(job, answer, now, self._clock.roll(), self._policy, all_fail=all_fail)
-        answered = await self._write_down(after)
+        answered = await self._write_down(absorb_create(job, answer, now, self._clock.roll(), self._policy, blame))
         _note("create", answer, (now - started_at).total_seconds())
         return answered
 
-    async def _until_open(self) -> None:
-        if not await self._gate.passed():
+    async def _until_open(self, request: Request, job: Job) -> Job:
+        """
+        Waits while nothing can be done for anybody, and tells once that the request is delayed by it.
+        """
+        delay_told_at = job.first_seen_at + timedelta(seconds=self._policy.delayed_after_s)
+        left_s = max(0.0, (delay_told_at - self._clock.now()).total_seconds())
+        try:
+            async with asyncio.timeout(None if job.delayed_told else left_s):
+                is_open = await self._gate.passed()
+        except TimeoutError:
+            job = await self._tell_delay(request, job)
+            is_open = await self._gate.passed()
+        if not is_open:
             raise _Stopping
+        return job
 
     def _is_stale(self, job: Job) -> bool:
         return job.sent_at is None or (self._clock.now() - job.sent_at).total_seconds() > _STALE_INTENT_S
 
-    async def _look(self, job: Job) -> Job:
-        await self._until_open()
+    async def _look(self, request: Request, job: Job) -> Job:
+        job = await self._until_open(request, job)
         started_at = self._clock.now()
         answer = await self._cloud.list_services(job.router_id)
         now = self._clock.now()
-        self._gate.heed_look(answer)
+        self._gate.heed_look(job.key, answer)
         self._heed(answer)
         _note("list", answer, (now - started_at).total_seconds())
         taken: frozenset[str] = frozenset()

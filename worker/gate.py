@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -16,6 +16,10 @@ from worker.core.killswitch import KillSwitch, Mode, after_create, after_look, a
 from worker.core.policy import Policy
 
 log = structlog.get_logger()
+
+#: A pause or a fault this long is waited out with the requests at hand; a longer one stops the taking.
+_SHORT_S = 5.0
+_LOOK_S = 1.0
 
 
 class Gate:
@@ -35,7 +39,10 @@ class Gate:
         self._stopping = asyncio.Event()
         self._switch = KillSwitch()
         self._news = asyncio.Event()
-        self._is_one_trying = False
+        # Who POSTs or waits to; the first of them is the one that tries.
+        self._queue: dict[object, None] = {}
+        self._ledger_failing_since_s: float | None = None
+        self._ledger_words = ""
 
     @property
     def switch(self) -> KillSwitch:
@@ -43,6 +50,34 @@ class Gate:
         What is known of the cloud as a whole.
         """
         return self._switch
+
+    @property
+    def is_open(self) -> bool:
+        """
+        Whether a POST may be made at once.
+        """
+        return self._switch.mode is Mode.RUNNING and self._left_s() <= 0
+
+    @property
+    def trouble(self) -> str | None:
+        """
+        Why no more requests should be taken, in words; None when they should. A short pause is no reason.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if self._switch.mode is Mode.STOPPED:
+            return f"{self._switch.cause.code}: {self._switch.cause.message}"
+        if self._left_s() > _SHORT_S:
+            return f"the cloud asks for calm, for {self._left_s():.0f} s"
+        if self._ledger_failing_since_s is not None and now_s - self._ledger_failing_since_s > _SHORT_S:
+            return self._ledger_words
+        return None
+
+    @property
+    def ledger_trouble(self) -> str | None:
+        """
+        What the ledger said last, while it refuses.
+        """
+        return None if self._ledger_failing_since_s is None else self._ledger_words
 
     @property
     def is_stopping(self) -> bool:
@@ -74,11 +109,11 @@ class Gate:
         """
         self._turn_to(after_create(self._switch, key, answer, self._policy))
 
-    def heed_look(self, answer: ListAnswer) -> None:
+    def heed_look(self, key: RequestKey, answer: ListAnswer) -> None:
         """
         Notes what the answer to a look-up says about the cloud as a whole.
         """
-        self._turn_to(after_look(self._switch, answer, self._policy))
+        self._turn_to(after_look(self._switch, key, answer, self._policy))
 
     def heed_probe(self, answer: ListAnswer) -> None:
         """
@@ -86,12 +121,23 @@ class Gate:
         """
         self._turn_to(after_probe(self._switch, answer))
 
+    def heed_ledger(self, words: str | None) -> None:
+        """
+        Notes that the ledger refused, and why; None: it did not.
+        """
+        if words is None:
+            self._ledger_failing_since_s = None
+            return
+        self._ledger_words = words
+        if self._ledger_failing_since_s is None:
+            self._ledger_failing_since_s = asyncio.get_running_loop().time()
+
     async def passed(self) -> bool:
         """
         Waits until the gate is open. False: the process is stopping while it is closed.
         """
         while True:
-            left_s = self._closed_until_s - asyncio.get_running_loop().time()
+            left_s = self._left_s()
             if self._switch.mode is Mode.STOPPED:
                 if self.is_stopping:
                     return False
@@ -108,21 +154,21 @@ class Gate:
 
         Gives False when the process is stopping and the POST must not be made.
         """
-        is_trial = False
-        while (may_post := await self.passed()) and self._switch.mode is Mode.TRYING:
-            if not self._is_one_trying:
-                self._is_one_trying = is_trial = True
-                break
-            if self.is_stopping:
-                may_post = False
-                break
-            await self._news.wait()
+        ticket = object()
+        self._queue[ticket] = None
         try:
+            while (may_post := await self.passed()) and self._switch.mode is Mode.TRYING:
+                # In order of arrival: who has just failed goes last, or nobody else would ever be tried.
+                if next(iter(self._queue)) is ticket:
+                    break
+                if self.is_stopping:
+                    may_post = False
+                    break
+                await self._news.wait()
             yield may_post
         finally:
-            if is_trial:
-                self._is_one_trying = False
-                self._tell()
+            del self._queue[ticket]
+            self._tell()
 
     async def tripped(self) -> None:
         """
@@ -130,6 +176,15 @@ class Gate:
         """
         while self._switch.mode is not Mode.STOPPED:
             await self._news.wait()
+
+    async def troubled(self) -> None:
+        """
+        Returns when no more requests should be taken; a second late at the most, but at once for the kill switch.
+        """
+        while self.trouble is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self.tripped()
 
     async def rest(self, delay_s: float) -> bool:
         """
@@ -141,6 +196,9 @@ class Gate:
         except TimeoutError:
             return True
         return False
+
+    def _left_s(self) -> float:
+        return self._closed_until_s - asyncio.get_running_loop().time()
 
     def _turn_to(self, switch: KillSwitch) -> None:
         before, self._switch = self._switch, switch

@@ -13,7 +13,6 @@ import structlog
 from messages.envelope import Rejection, Request, decode_request
 from messages.faults import id_reused
 from worker.core.job import Job, RequestKey, open_job
-from worker.core.killswitch import Mode
 from worker.core.marking import mark_for
 from worker.core.policy import Policy
 from worker.core.telling import rejected_event
@@ -77,6 +76,9 @@ class Intake:
             # Only a stop ends the patience with the ledger; the message stays where it is.
             log.warning("request.given_back", error=str(exc))
             return GiveBack()
+        except Exception:
+            log.exception("request.crashed", crashes=delivery.crashes)
+            return self._again(delivery)
 
     async def _handle(self, delivery: Delivery) -> Verdict:
         decoded = decode_request(delivery.envelope)
@@ -122,8 +124,6 @@ class Intake:
         return verdict
 
     async def _run(self, request: Request, delivery: Delivery) -> Verdict:
-        if not await self._desk.gate.passed():
-            return self._later(delivery, "the worker was stopping while paused")
         async with self._turns.of(request.body.vpnservice.router_id):
             match await self._claim(request, delivery):
                 case Claimed(job=claimed, is_new=is_new):
@@ -150,8 +150,7 @@ class Intake:
                 now,
                 is_redelivered=delivery.is_redelivered,
                 published_at=delivery.published_at,
-                # While the cloud is being tried, a POST waits for its turn.
-                may_post=self._desk.gate.switch.mode is Mode.RUNNING,
+                may_post=self._desk.gate.is_open,
             )
             return await self._desk.ledger.claim(job, now)
 

@@ -31,8 +31,12 @@ async def insist(gate: Gate, act: Callable[[], Awaitable[T]]) -> T:
     """
     while True:
         try:
-            return await act()
+            done = await act()
         except LedgerError as exc:
+            gate.heed_ledger(str(exc))
             log.warning("ledger.unavailable", error=str(exc), retry_in_s=_WAIT_S)
             if not await gate.rest(_WAIT_S):
                 raise
+        else:
+            gate.heed_ledger(None)
+            return done

@@ -58,6 +58,8 @@ class Quarantine:
             return await self._touched(delivery, handle)
 
     async def _touched(self, delivery: Delivery, handle: Callable[[Delivery], Awaitable[Verdict]]) -> Verdict:
+        # An outage can take hours, and a worker killed meanwhile says nothing against the message.
+        await self._gate.passed()
         mark, now = fingerprint(delivery.envelope), self._clock.now()
         tries = await insist(self._gate, lambda: self._ledger.mark_suspect(mark, now))
         if tries > POISON_TRIES:

@@ -12,7 +12,7 @@ from typing import assert_never
 from messages.envelope import Request
 from worker.core.amending import is_resolved_so, resolved_created, resolved_not_created
 from worker.core.answers import Listed, Service
-from worker.core.job import Job, OutcomeKind, RequestKey
+from worker.core.job import Job, OutcomeKind
 from worker.core.letters import DeadLetter, LetterFilter
 from worker.core.telling import outcome_event
 from worker.errors import VpnWorkerError
@@ -107,7 +107,7 @@ class Resolver:
         is_repeat = is_resolved_so(job, resolution.service_id)
         if not is_repeat:
             job = await self._write_down(job, await self._resolved(job, resolution, cloud))
-        letters = await self._letters_of(job.key)
+        letters = await self._letters_of(job)
         await self._tell(job, letters)
         for letter in letters:
             await self._letters.remove(letter)
@@ -147,10 +147,10 @@ class Resolver:
             case _:
                 assert_never(saved)
 
-    async def _letters_of(self, key: RequestKey) -> list[DeadLetter]:
-        wanted = LetterFilter(request=key.id, source=key.source)
+    async def _letters_of(self, job: Job) -> list[DeadLetter]:
+        wanted = LetterFilter(request=job.key.id, source=job.key.source)
         async with aclosing(self._letters.read()) as letters:
-            return [letter async for letter in letters if wanted.fits(letter)]
+            return [letter async for letter in letters if wanted.fits(letter) and _is_of(letter, job)]
 
     async def _tell(self, job: Job, letters: list[DeadLetter]) -> None:
         assert job.outcome is not None  # noqa: S101 - it was resolved
@@ -176,10 +176,16 @@ async def _shown(cloud: Showing, service_id: str, router_id: str) -> Service:
     return answer
 
 
+def _is_of(letter: DeadLetter, job: Job) -> bool:
+    # Another body under the same id is another request, and was rejected.
+    asked = letter.asked()
+    return isinstance(asked, Request) and asked.digest == job.digest
+
+
 def _asked(job: Job, letters: list[DeadLetter]) -> Asked:
     for letter in letters:
         asked = letter.asked()
-        if isinstance(asked, Request) and asked.digest == job.digest:
+        if isinstance(asked, Request):
             return asked
     return _KeyAlone(job.key.source, job.key.id, job.digest)
 

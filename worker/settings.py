@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
 
-from messages.routes import Routes
+from messages.routes import RUNGS, Routes
 from worker.core.policy import WHEN_NOT_FOUND, Policy, WhenNotFound
 from worker.errors import SettingsError
 
@@ -80,8 +80,9 @@ def _is_shorter_than_the_lease(timeout_s: float, read: ValidationInfo) -> float:
 
 
 def _outlasts_the_deadline(retention_s: float, read: ValidationInfo) -> float:
-    if retention_s < read.data.get("request_deadline_s", 0.0):
-        raise ValueError(f"must not be less than {ENV_PREFIX}REQUEST_DEADLINE_S")
+    # A copy of a request may still be on the longest rung when its job is done.
+    if retention_s < read.data.get("request_deadline_s", 0.0) + RUNGS[-1].delay_s:
+        raise ValueError(f"must exceed {ENV_PREFIX}REQUEST_DEADLINE_S by {RUNGS[-1].delay_s} seconds")
     return retention_s
 
 

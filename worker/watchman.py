@@ -1,9 +1,13 @@
 """
 Stops taking requests when the kill switch trips, probes the cloud, and takes them again.
+
+It stops as well during a long 429 and while the ledger refuses: RabbitMQ counts a return of everything held with each
+reconnect, and in the end it would park what nobody could work on.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 import structlog
@@ -16,10 +20,12 @@ from worker.ports import Clock, Cloud, Taking
 
 log = structlog.get_logger()
 
+_LOOK_S = 1.0
+
 
 class Watchman:
     """
-    Works the kill switch. While it is tripped the queue waits: no rung, no attempt and no dead letter is spent.
+    Works the kill switch. While there is trouble the queue waits: no rung, no attempt and no dead letter is spent.
 
     Args:
         gate: where the switch is.
@@ -38,14 +44,20 @@ class Watchman:
 
     async def run(self) -> None:
         """
-        Goes on until it is cancelled.
+        Goes on until the process stops.
         """
         while True:
-            await self._gate.tripped()
+            await self._gate.troubled()
+            log.warning("worker.stopped_taking", reason=self._gate.trouble)
             await self._taking.pause()
-            if not await self._answered():
-                return
+            while self._gate.trouble is not None:
+                goes_on = await (self._answered() if self._is_tripped() else self._gate.rest(_LOOK_S))
+                if not goes_on:
+                    await asyncio.Event().wait()  # nothing more is taken; whoever stops the process ends us
             await self._taking.resume()
+
+    def _is_tripped(self) -> bool:
+        return self._gate.switch.mode is Mode.STOPPED
 
     async def _answered(self) -> bool:
         probes = 0

@@ -87,7 +87,7 @@ async def test_queues_are_durable_quorum_queues_that_lose_nothing(amqp_url: str,
     }
 
     assert {
-        "requests.create": {**SAFE, "x-dead-letter-exchange": f"{prefix}.dead", "x-delivery-limit": 20},
+        "requests.create": {**SAFE, "x-dead-letter-exchange": f"{prefix}.dead", "x-delivery-limit": 50},
         "dead": {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000},
         "unrouted": {"x-queue-type": "quorum", "x-max-length": 100_000, "x-overflow": "drop-head"},
         **rungs,

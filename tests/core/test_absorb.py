@@ -26,7 +26,7 @@ from worker.core.answers import (
     Trouble,
     Unknown,
 )
-from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, intend, recover, start_looking
+from worker.core.job import Blame, Doubt, Job, Outcome, OutcomeKind, Phase, intend, recover, start_looking
 from worker.core.policy import Policy, WhenNotFound
 from worker.core.steps import Look, next_step
 
@@ -95,9 +95,72 @@ class TestAnswersToACreate:
 
     @pytest.mark.parametrize("answer", [Throttled(a_trouble(429)), Misconfigured(a_trouble(401))])
     def test_what_befalls_every_request_alike_spends_no_attempt(self, answer: CreateAnswer) -> None:
-        job = answered(answer, intend(a_sent_job(), after(5)))
+        """
+        Due from that moment on: who holds it up then is the process, not the request.
+        """
+        job = answered(answer, intend(a_sent_job(), after(5)), now=after(6))
 
-        assert (Phase.READY, 1, None) == (job.phase, job.attempts, job.due_at)
+        assert (Phase.READY, 1, after(6)) == (job.phase, job.attempts, job.due_at)
+
+    def test_what_was_not_even_sent_spends_no_attempt_and_is_tried_again_soon(self) -> None:
+        unsent = Busy(a_trouble(None, code="unreachable"), was_sent=False)
+        job = a_sent_job(attempts=9, strikes=2)
+
+        again = answered(unsent, job, now=after(6))
+
+        assert (Phase.READY, 8, 0, after(8)) == (again.phase, again.attempts, again.strikes, again.due_at)
+
+    def test_a_request_that_is_never_sent_never_comes_to_a_rung(self) -> None:
+        """
+        A cloud out of reach trips the kill switch: the queue waits, and no rung is spent.
+        """
+        unsent, job, now = Busy(a_trouble(None), was_sent=False), a_sent_job(), NOW
+        for _ in range(20):
+            job = answered(unsent, job, now)
+
+            assert (Phase.READY, 0) == (job.phase, job.attempts)
+            assert job.due_at is not None
+            assert job.due_at - now <= timedelta(seconds=POLICY.quick_wait_s)
+
+            now = job.due_at
+            job = intend(job, now)
+
+    def test_while_all_fail_an_unknown_answer_is_no_strike_against_this_one(self) -> None:
+        once = answered(Unknown(a_trouble(500)))
+        again = intend(once, after(200))
+
+        spared = absorb_create(again, Unknown(a_trouble(500)), after(201), LUCK, POLICY, Blame.CLOUD)
+
+        assert (Phase.LOOKING, 1) == (spared.phase, spared.strikes)
+
+    def test_what_nobody_may_do_at_present_is_not_refused_to_the_one(self) -> None:
+        """
+        A role was withdrawn: an operator gives it back, and the queue has lost nothing.
+        """
+        refused = Refused(a_trouble(403))
+        spared = absorb_create(a_sent_job(), refused, after(1), LUCK, POLICY, Blame.CLOUD)
+
+        assert (Phase.READY, 0) == (spared.phase, spared.attempts)
+        assert Phase.DONE is absorb_create(a_sent_job(), refused, after(1), LUCK, POLICY, Blame.OPEN).phase
+
+    def test_a_busy_cloud_costs_nobody_an_attempt_while_all_are_told_so(self) -> None:
+        job = absorb_create(a_sent_job(), Busy(a_trouble(425)), after(1), LUCK, POLICY, Blame.CLOUD)
+
+        assert (Phase.READY, 0) == (job.phase, job.attempts)
+
+    def test_who_alone_meets_a_settings_fault_is_refused_after_a_few_tries(self) -> None:
+        """
+        The API answers 406 to one body and works for all others: that one must not stop the worker for a day.
+        """
+        answer, job, now = Misconfigured(a_trouble(406)), a_sent_job(), NOW
+        for _ in range(POLICY.same_500_limit):
+            assert job.outcome is None
+            job = absorb_create(job, answer, now, LUCK, POLICY, Blame.REQUEST)
+            now = job.due_at or now
+            job = job if job.outcome else intend(job, now)
+
+        assert job.outcome is not None
+        assert (OutcomeKind.FAILED, True) == (job.outcome.kind, job.outcome.is_dead_letter)
 
     def test_a_lost_answer_is_looked_into_soon(self) -> None:
         job = answered(Unknown(a_trouble(None)), now=after(30))
@@ -240,7 +303,7 @@ class TestLooks:
         late = looked(early, now=after(POLICY.stranger_window_s), policy=policy)
 
         assert Phase.LOOKING is early.phase
-        assert (Phase.READY, None, 0) == (late.phase, late.due_at, late.attempts)
+        assert (Phase.READY, after(POLICY.stranger_window_s), 0) == (late.phase, late.due_at, late.attempts)
 
     def test_a_redelivery_of_known_age_is_found(self) -> None:
         stranger = a_job(phase=Phase.LOOKING, doubt=Doubt.STRANGER, doubt_since=NOW, may_own=True, first_sent_at=NOW)
@@ -315,8 +378,22 @@ class TestFailedLooks:
     @pytest.mark.parametrize("answer", [Throttled(a_trouble(429), 5.0), Misconfigured(a_trouble(401))])
     def test_what_befalls_every_look_alike_leaves_the_job_as_it_is(self, answer: ListAnswer) -> None:
         job = a_looking_job()
+        looked = absorb_list(job, answer, NOBODY, after(1), LUCK, POLICY)
 
-        assert job == absorb_list(job, answer, NOBODY, after(1), LUCK, POLICY)
+        assert job == replace(looked, due_at=job.due_at, trouble=job.trouble)
+
+    def test_a_look_that_is_refused_for_good_waits_and_ends_in_doubt_when_nobody_mended_it(self) -> None:
+        """
+        One router whose list is always refused: a loop without a wait, or without an end, must not come of it.
+        """
+        job = a_looking_job()
+        first = absorb_list(job, Misconfigured(a_trouble(404)), NOBODY, after(1), LUCK, POLICY)
+        late = job.deadline_at + timedelta(hours=2)
+        last = absorb_list(job, Misconfigured(a_trouble(404)), NOBODY, late, LUCK, POLICY)
+
+        assert first.due_at is not None
+        assert first.due_at > after(1)
+        assert (job.looks, job.looks + 1) == (first.looks, last.looks)
 
     def test_a_job_without_trouble_takes_the_look_ups(self) -> None:
         trouble = Trouble("look_failed", "No answer.")

@@ -79,7 +79,7 @@ class TestReopening:
         job = reopened(was, after(10), DEADLINE_S)
 
         assert (Phase.READY, None, after(10 + DEADLINE_S), 1) == (job.phase, job.outcome, job.deadline_at, job.replays)
-        assert (7, 0, 0, None, None) == (job.attempts, job.strikes, job.looks, job.doubt, job.due_at)
+        assert (7, 0, 0, None, after(10)) == (job.attempts, job.strikes, job.looks, job.doubt, job.due_at)
         assert Post() == next_step(job, after(10), POLICY)
 
     def test_a_job_in_doubt_looks_over_the_whole_window_before_anything_else(self) -> None:

@@ -5,13 +5,32 @@ A job's pure moves: opened, sent, recovered, concluded.
 from __future__ import annotations
 
 from tests.core.samples import NOW, a_job, a_sent_job, a_service, after
-from worker.core.job import Doubt, Outcome, OutcomeKind, Phase, conclude, intend, open_job, recover, start_looking
+from worker.core.job import (
+    Doubt,
+    Outcome,
+    OutcomeKind,
+    Phase,
+    conclude,
+    intend,
+    open_job,
+    recover,
+    start_looking,
+    unsent,
+)
 
 
 def test_a_first_delivery_is_opened_with_its_intent() -> None:
     job = open_job(a_job(), NOW, is_redelivered=False)
 
     assert (Phase.SENT, 1, NOW, NOW) == (job.phase, job.attempts, job.first_sent_at, job.sent_at)
+
+
+def test_a_first_delivery_that_must_wait_for_its_turn_is_opened_without_intent() -> None:
+    assert a_job(due_at=NOW) == open_job(a_job(), NOW, is_redelivered=False, may_post=False)
+
+
+def test_an_unknown_redelivery_is_opened_looking_whoever_may_post() -> None:
+    assert Phase.LOOKING is open_job(a_job(), NOW, is_redelivered=True, may_post=False).phase
 
 
 def test_an_unknown_redelivery_is_opened_looking() -> None:
@@ -36,7 +55,7 @@ def test_a_publishers_clock_ahead_of_ours_bounds_nothing() -> None:
 def test_an_expired_request_is_opened_without_intent() -> None:
     expired = a_job(expires_at=NOW)
 
-    assert expired == open_job(expired, NOW, is_redelivered=False)
+    assert a_job(expires_at=NOW, due_at=NOW) == open_job(expired, NOW, is_redelivered=False)
 
 
 def test_an_expired_redelivery_is_looked_for_all_the_same() -> None:
@@ -52,6 +71,12 @@ def test_an_intent_counts_an_attempt_and_keeps_the_first_moment() -> None:
     job = intend(a_sent_job(due_at=after(3)), after(5))
 
     assert (2, NOW, after(5), None) == (job.attempts, job.first_sent_at, job.sent_at, job.due_at)
+
+
+def test_an_intent_that_was_not_carried_out_is_taken_back() -> None:
+    job = unsent(intend(a_sent_job(), after(5)), after(6), delay_s=9.0)
+
+    assert (Phase.READY, 1, after(15)) == (job.phase, job.attempts, job.due_at)
 
 
 def test_a_job_found_sent_is_in_doubt_since_its_intent_and_looks_at_once() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.samples import NOW, ROUTER, a_sent_job, a_service, after
 from worker.core.answers import Service
-from worker.core.job import Job
+from worker.core.job import Doubt, Job
 from worker.core.ownership import Finding, Nothing, Ours, Several, Someone, is_equal, judge
 
 
@@ -71,6 +71,83 @@ def test_without_a_time_the_attributes_decide() -> None:
 
 def test_a_job_that_made_nothing_owns_nothing() -> None:
     assert Someone(a_service()) == judged(a_service(), job=a_sent_job(may_own=False))
+
+
+MARK = "[req:order-1]"
+
+
+def marked(service_id: str, description: str = MARK, **attributes: Any) -> Service:
+    return a_service(service_id, description=description, **attributes)
+
+
+def test_of_two_equal_services_the_one_with_our_mark_is_ours_for_certain() -> None:
+    finding = judged(a_service("s-1"), marked("s-2"), job=a_job_that_may_own(mark=MARK))
+
+    assert Ours(marked("s-2"), is_proven=True) == finding
+
+
+def test_our_mark_is_enough_whatever_the_age_and_the_attributes() -> None:
+    ours = marked("s-1", f"for billing {MARK}", created_at=after(-1e6), name="renamed since")
+
+    assert Ours(ours, is_proven=True) == judged(ours, job=a_job_that_may_own(mark=f" {MARK}"))
+
+
+@pytest.mark.parametrize("description", ["", "[req:order-2]", "[req:order-1] and more", "[req:order-11]", None])
+def test_with_marks_an_equal_service_without_ours_is_somebody_elses(description: str | None) -> None:
+    theirs = a_service(description=description)
+
+    assert Someone(theirs) == judged(theirs, job=a_job_that_may_own(mark=MARK))
+
+
+def test_two_services_with_our_mark_cannot_be_told_apart() -> None:
+    both = (marked("s-1"), marked("s-2"))
+
+    assert Several(both) == judged(a_service("s-0"), *both, job=a_job_that_may_own(mark=MARK))
+
+
+def test_our_mark_on_a_service_of_another_job_is_not_ours() -> None:
+    finding = judged(marked("s-1"), taken=frozenset({"s-1"}), job=a_job_that_may_own(mark=MARK))
+
+    assert Someone(marked("s-1")) == finding
+
+
+def test_our_mark_on_another_router_does_not_count() -> None:
+    assert Nothing() == judged(marked("s-1", router_id="another"), job=a_job_that_may_own(mark=MARK))
+
+
+def test_a_marked_job_that_made_nothing_owns_nothing() -> None:
+    job = a_sent_job(may_own=False, mark=MARK)
+
+    assert Someone(marked("s-1")) == judged(marked("s-1"), job=job)
+
+
+def a_stranger(**changes: Any) -> Job:
+    return a_job_that_may_own(doubt=Doubt.STRANGER, mark=MARK, **changes)
+
+
+def test_a_stranger_is_known_by_its_mark_for_certain() -> None:
+    finding = judged(a_service("s-1"), marked("s-2"), job=a_stranger(first_sent_at=None))
+
+    assert Ours(marked("s-2"), is_proven=True) == finding
+
+
+def test_a_stranger_without_its_mark_is_known_by_its_attributes() -> None:
+    """
+    The worker that sent it may not have marked yet.
+    """
+    assert Ours(a_service()) == judged(a_service(), job=a_stranger())
+    assert Several((a_service("s-1"), a_service("s-2"))) == judged(a_service("s-1"), a_service("s-2"), job=a_stranger())
+    assert Someone(a_service(name="theirs")) == judged(a_service(name="theirs"), job=a_stranger())
+
+
+@pytest.mark.parametrize("description", ["[req:order-2]", "for billing [req:order-2]"])
+def test_a_stranger_does_not_take_what_bears_the_mark_of_another(description: str) -> None:
+    """
+    With the ledger all is lost that told who owns it, but the mark.
+    """
+    theirs = a_service(description=description)
+
+    assert Someone(theirs) == judged(theirs, job=a_stranger())
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.core.samples import LUCK, NOW, POLICY, a_job, a_sent_job, a_service, a_trouble, after
-from worker.core.absorb import absorb_list
-from worker.core.answers import Busy, Misconfigured
-from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, conclude, recover
+from worker.core.absorb import absorb_create, absorb_list
+from worker.core.answers import Busy, CreateAnswer, Listed, Misconfigured, Throttled, Unknown
+from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, conclude, intend, recover
 from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Step, Tell, next_step
 
 
@@ -126,12 +126,12 @@ def test_a_failed_look_after_the_deadline_is_the_last() -> None:
     assert OutcomeKind.IN_DOUBT is concluded(next_step(looked, job.deadline_at, POLICY)).kind
 
 
-def test_a_cloud_that_is_out_of_order_for_all_leaves_the_job_its_look() -> None:
+def test_a_cloud_that_asks_all_for_calm_leaves_the_job_its_look() -> None:
     job = a_looking_job(Doubt.UNKNOWN)
 
-    looked = absorb_list(job, Misconfigured(a_trouble(401)), frozenset(), job.deadline_at, LUCK, POLICY)
+    looked = absorb_list(job, Throttled(a_trouble(429)), frozenset(), job.deadline_at, LUCK, POLICY)
 
-    assert job == looked
+    assert job == replace(looked, due_at=job.due_at, trouble=job.trouble)
 
 
 def test_an_expired_request_fails_before_it_is_sent() -> None:
@@ -162,3 +162,99 @@ def test_a_job_that_is_recovered_twice_is_recovered_once() -> None:
     once = recover(a_sent_job())
 
     assert once == recover(once)
+
+
+PAST_S = POLICY.request_deadline_s + 7_200
+
+
+def an_overdue_job(**changes: Any) -> Job:
+    """
+    Due a minute before its deadline; then came an outage that outlasted it.
+    """
+    return a_job(attempts=4, due_at=after(POLICY.request_deadline_s - 60), trouble=a_trouble(425), **changes)
+
+
+@pytest.mark.parametrize(("late_s", "is_held_up"), [(0.0, False), (60.0, False), (60.001, True), (7_200.0, True)])
+def test_a_request_that_comes_late_through_no_fault_of_its_own_gets_one_more_try(
+    *, late_s: float, is_held_up: bool
+) -> None:
+    job = a_job(due_at=after(POLICY.request_deadline_s))
+
+    step = next_step(job, after(POLICY.request_deadline_s + late_s), POLICY)
+
+    assert is_held_up is (Post() == step)
+    assert is_held_up or OutcomeKind.FAILED is concluded(step).kind
+
+
+def test_a_request_that_was_never_due_is_over_at_its_deadline() -> None:
+    assert OutcomeKind.FAILED is concluded(next_step(a_job(), after(PAST_S), POLICY)).kind
+
+
+DENIALS: dict[str, CreateAnswer] = {
+    "busy": Busy(a_trouble(425)),
+    "busy_for_an_hour": Busy(a_trouble(425), retry_after_s=3_600.0),
+    "unsent": Busy(a_trouble(None), was_sent=False),
+}
+
+
+def after_one_more_try(answer: CreateAnswer) -> Job:
+    assert Post() == next_step(an_overdue_job(), after(PAST_S), POLICY)
+    return absorb_create(intend(an_overdue_job(), after(PAST_S)), answer, after(PAST_S + 1), LUCK, POLICY)
+
+
+@pytest.mark.parametrize("name", ["busy", "busy_for_an_hour", "unsent"])
+def test_one_more_try_is_exactly_one(name: str) -> None:
+    answer = DENIALS[name]
+    outcome = concluded(next_step(after_one_more_try(answer), after(PAST_S + 2), POLICY))
+
+    assert (OutcomeKind.FAILED, True) == (outcome.kind, outcome.is_dead_letter)
+
+
+@pytest.mark.parametrize("name", ["busy", "busy_for_an_hour", "unsent"])
+def test_one_more_try_is_exactly_one_however_late_it_is_looked_at_again(name: str) -> None:
+    """
+    Every slow restart would give a request another try for ever.
+    """
+    answer = DENIALS[name]
+    outcome = concluded(next_step(after_one_more_try(answer), after(PAST_S + 7_200), POLICY))
+
+    assert (OutcomeKind.FAILED, True) == (outcome.kind, outcome.is_dead_letter)
+
+
+@pytest.mark.parametrize("answer", [Throttled(a_trouble(429)), Misconfigured(a_trouble(401))])
+def test_an_answer_that_says_nothing_about_the_request_is_not_its_last_try(answer: CreateAnswer) -> None:
+    assert Post() == next_step(after_one_more_try(answer), after(PAST_S + 7_200), POLICY)
+
+
+@pytest.mark.parametrize("answer", [Throttled(a_trouble(429)), Misconfigured(a_trouble(401))])
+def test_what_befalls_every_request_alike_is_not_even_that_one_try(answer: CreateAnswer) -> None:
+    assert Post() == next_step(after_one_more_try(answer), after(PAST_S + 7_200), POLICY)
+
+
+def test_one_more_try_with_a_lost_answer_gets_its_look_and_no_other() -> None:
+    lost = absorb_create(
+        intend(an_overdue_job(), after(PAST_S)), Unknown(a_trouble(None)), after(PAST_S + 30), LUCK, POLICY
+    )
+
+    assert lost.due_at is not None
+    assert Look() == next_step(lost, lost.due_at, POLICY)
+
+    looked = absorb_list(lost, Listed(()), frozenset(), lost.due_at, LUCK, POLICY)
+
+    assert OutcomeKind.IN_DOUBT is concluded(next_step(looked, lost.due_at, POLICY)).kind
+
+
+def test_a_look_that_an_outage_held_up_over_the_deadline_is_made_once_more() -> None:
+    job = a_looking_job(looks=7, due_at=after(POLICY.request_deadline_s - 60))
+
+    assert Look() == next_step(job, after(PAST_S), POLICY)
+
+    looked = absorb_list(job, Busy(a_trouble(503)), frozenset(), after(PAST_S), LUCK, POLICY)
+
+    assert OutcomeKind.IN_DOUBT is concluded(next_step(looked, after(PAST_S), POLICY)).kind
+
+
+def test_an_expired_request_gets_no_more_try_however_it_was_held_up() -> None:
+    step = next_step(an_overdue_job(expires_at=after(POLICY.request_deadline_s)), after(PAST_S), POLICY)
+
+    assert OutcomeKind.FAILED is concluded(step).kind

@@ -192,6 +192,74 @@ async def test_a_stop_while_tripped_ends_soon_and_leaves_every_request_in_a_queu
     assert [] == worker.mistakes()
 
 
+async def test_a_stop_while_tripped_finishes_what_was_sent(
+    shop: Shop, cloud: Simulator, start_worker: StartWorker
+) -> None:
+    """
+    Never cancel a sent POST: its service exists, and only the answer says which.
+    """
+    cloud.state.faults.add({"fault": "slow", "on": "create", "match": {"router_id": "router-slow"}, "delay_s": 3})
+    cloud.state.faults.add({"fault": "answer", "on": "create", "match": {"router_id": "router-bad"}, "status": 401})
+    worker = await start_worker(cloud.url)
+    await shop.publish((order("router-slow"), binary("slow")))
+    await eventually(lambda: cloud.state.calls["create"] == 1, "POST under way")
+    await shop.publish((order("router-bad"), binary("bad")))
+    await worker.until_logged("killswitch.tripped")
+    status = await worker.child.stop()
+    told = await shop.outcomes(1)
+
+    assert 0 == status
+    assert [("slow", CREATED)] == [(event.data["request_id"], event.type) for event in told]
+    assert [] == worker.logged("worker.abandoned")
+
+
+async def test_one_request_that_always_meets_a_settings_fault_does_not_stop_the_others(
+    shop: Shop, cloud: Simulator, start_worker: StartWorker
+) -> None:
+    bad = "router-bad"
+    cloud.state.faults.add(
+        {"fault": "answer", "on": "create", "match": {"router_id": bad}, "status": 406, "times": None}
+    )
+    await start_worker(cloud.url, pause_s=0.5, concurrency=5, quick_wait_s=60)
+    await shop.publish((order(bad), binary("bad")), *((order(), binary()) for _ in range(COUNT)))
+    told = await shop.outcomes(COUNT, timeout_s=30.0)
+
+    assert {CREATED} == {event.type for event in told}
+    assert COUNT == len(cloud.state.services)
+
+
+async def test_a_role_that_is_withdrawn_does_not_fail_the_whole_queue(
+    shop: Shop, cloud: Simulator, start_worker: StartWorker
+) -> None:
+    body = {"NeutronError": {"type": "PolicyNotAuthorized", "message": "disallowed by policy", "detail": ""}}
+    cloud.state.faults.add({"fault": "answer", "on": "create", "status": 403, "body": body, "times": None})
+    worker = await start_worker(cloud.url, pause_s=0.3, concurrency=1)
+    await shop.publish(*((order(), binary()) for _ in range(COUNT)))
+    await worker.until_logged("killswitch.tripped", 2)
+
+    assert {"vpn.vpnservice.create-failed.v1"} == {event.type for event in await shop.outcomes(5)}
+
+    cloud.state.faults.clear()
+    told = await shop.outcomes(COUNT, timeout_s=40.0)
+    assert COUNT - 5 == len([event for event in told if event.type == CREATED])
+
+
+async def test_a_request_that_waits_for_the_cloud_is_told_as_delayed_once(
+    shop: Shop, start_cloud: StartCloud, start_worker: StartWorker
+) -> None:
+    (port,) = free_ports(1)
+    await start_worker(f"http://127.0.0.1:{port}", delayed_after_s=1)
+    await shop.publish((order(), binary("patient")))
+    told = await shop.until(bool)
+
+    assert ["vpn.vpnservice.create-delayed.v1"] == [event.type for event in told]
+    assert "unreachable" == told[0].data["error"]["code"]
+
+    await start_cloud(port=port)
+    await shop.outcomes(1)
+    assert ["vpn.vpnservice.create-delayed.v1", CREATED] == [event.type for event in shop.told]
+
+
 async def test_a_port_that_is_taken_is_said_at_the_start(cloud: Simulator, start_worker: StartWorker) -> None:
     with pytest.raises(SandboxError, match="health port"):
         await start_worker(cloud.url, http_port=int(cloud.url.rsplit(":", 1)[1]))

@@ -15,8 +15,9 @@ from messages.routes import RUNGS, Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors
 from worker.errors import BrokerRefused, BrokerUnreachable, TopologyMismatch
 
-#: Deliveries of one message before RabbitMQ parks it; it counts for every prefetched message, so not too small.
-DELIVERY_LIMIT = 20
+#: Deliveries of one message before RabbitMQ parks it. It counts for every prefetched message, so that innocent ones come
+#: near it in bad weather; what kills its workers is found long before (worker.quarantine).
+DELIVERY_LIMIT = 50
 #: Events that nobody is bound for are kept up to this number, the oldest go first.
 UNROUTED_LIMIT = 100_000
 _LOOK_TIMEOUT_S = 30.0

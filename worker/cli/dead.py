@@ -169,7 +169,8 @@ def drop(
     prefix: Prefix = None,
 ) -> None:
     """
-    Remove letters for good; their requests keep the outcome they have.
+    Remove letters for good. Their requests keep the outcome they have; what was parked as poison or at the delivery
+    limit has none, and is lost with its letter.
 
     Use `vpn-worker resolve` for requests in doubt: without its letter, the event of a request has no correlation id.
     """

@@ -24,13 +24,15 @@ from worker.core.answers import (
     Unknown,
 )
 from worker.core.backoff import QUICK_TRIES, failed_look_delay_s, look_delay_s, retry_delay_s
-from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, conclude, start_looking
+from worker.core.job import Blame, Doubt, Job, Outcome, OutcomeKind, Phase, conclude, start_looking
 from worker.core.ownership import Nothing, Ours, Several, Someone, judge
 from worker.core.policy import Policy, WhenNotFound
 
+_TIME_TO_MEND_S = 3600.0
+
 
 def absorb_create(
-    job: Job, answer: CreateAnswer, now: datetime, roll: float, policy: Policy, *, all_fail: bool = False
+    job: Job, answer: CreateAnswer, now: datetime, roll: float, policy: Policy, blame: Blame = Blame.OPEN
 ) -> Job:
     """
     The job after the answer to its POST.
@@ -41,37 +43,68 @@ def absorb_create(
         now: aware UTC, after the answer.
         roll: luck in [0, 1) for the wait that may follow.
         policy: how patient to be.
-        all_fail: every request meets such answers at present, so that one says nothing against this one.
+        blame: whose fault a failure is.
     """
     match answer:
         case Created(service=service):
             return conclude(job, _made(service, now, reconciled=False))
         case Refused(trouble=trouble, names_leftover=False):
-            return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
+            return _absorb_refused(job, trouble, now, blame)
         case Busy():
-            return _absorb_busy(job, answer, now, roll)
-        case Throttled(trouble=trouble) | Misconfigured(trouble=trouble):
-            # Neither says anything about this request: the attempt is taken back, the process pauses or stops.
-            return replace(job, phase=Phase.READY, attempts=job.attempts - 1, trouble=trouble, due_at=now)
+            return _absorb_busy(job, answer, now, roll, blame)
+        case Throttled() | Misconfigured():
+            return _absorb_general(job, answer, now, roll, policy, blame)
         case Conflict(trouble=trouble) | Refused(trouble=trouble):
-            # A definite no to this POST, and the service in the way has an id to report: only an earlier unanswered one can have made a service of ours.
+            # A definite no to this POST, and the service in the way has an id to report: only an earlier unanswered
+            # one can have made a service of ours.
             looking = start_looking(job, Doubt.CONFLICT, now, first_delay_s=0.0)
             return replace(looking, trouble=trouble)
         case Unknown(trouble=trouble):
             looking = start_looking(job, Doubt.UNKNOWN, now, look_delay_s(0, roll))
-            is_same = job.trouble is not None and _signature(trouble) == _signature(job.trouble)
-            strikes = job.strikes + 1 if is_same else 1
-            return replace(looking, trouble=trouble, strikes=job.strikes if all_fail else strikes)
+            strikes = job.strikes if blame is Blame.CLOUD else _strikes(job, trouble)
+            return replace(looking, trouble=trouble, strikes=strikes)
         case _:
             assert_never(answer)
 
 
-def _absorb_busy(job: Job, answer: Busy, now: datetime, roll: float) -> Job:
-    if answer.was_sent:
+def _strikes(job: Job, trouble: Trouble) -> int:
+    is_same = job.trouble is not None and _signature(trouble) == _signature(job.trouble)
+    return job.strikes + 1 if is_same else 1
+
+
+def _absorb_refused(job: Job, trouble: Trouble, now: datetime, blame: Blame) -> Job:
+    if trouble.http_status == 403 and blame is Blame.CLOUD:
+        # Nobody may do it at present: that is for an operator to mend, not for the requests to suffer.
+        return _taken_back(job, trouble, now)
+    return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
+
+
+def _absorb_busy(job: Job, answer: Busy, now: datetime, roll: float, blame: Blame) -> Job:
+    if answer.was_sent and blame is not Blame.CLOUD:
         return _try_later(job, answer.trouble, now, retry_delay_s(job.attempts, roll, answer.retry_after_s))
-    # Nobody has read it, so it was no attempt. Quick tries only: a cloud out of reach trips the kill switch.
+    # Nobody has read it, or all are told the same: no attempt. Quick tries only, since that trips the kill switch.
     waiting = _try_later(job, answer.trouble, now, retry_delay_s(min(job.attempts, QUICK_TRIES), roll))
     return replace(waiting, attempts=job.attempts - 1)
+
+
+def _absorb_general(
+    job: Job, answer: Throttled | Misconfigured, now: datetime, roll: float, policy: Policy, blame: Blame
+) -> Job:
+    trouble = answer.trouble
+    if isinstance(answer, Throttled) or blame is not Blame.REQUEST:
+        return _taken_back(job, trouble, now)
+    # Others were answered meanwhile, so nothing is wrong with the settings: it is this request that the API cannot bear.
+    strikes = _strikes(job, trouble)
+    if strikes >= policy.same_500_limit:
+        return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble, is_dead_letter=True))
+    delay_s = retry_delay_s(job.attempts + QUICK_TRIES, roll)
+    return replace(_try_later(job, trouble, now, delay_s), strikes=strikes)
+
+
+def _taken_back(job: Job, trouble: Trouble, now: datetime) -> Job:
+    # It says nothing about this request, so it was no try: not even the one that is left after the deadline.
+    due_at = min(now, job.deadline_at)
+    return replace(job, phase=Phase.READY, attempts=job.attempts - 1, trouble=trouble, due_at=due_at)
 
 
 def absorb_list(job: Job, answer: ListAnswer, taken: frozenset[str], now: datetime, roll: float, policy: Policy) -> Job:
@@ -87,18 +120,28 @@ def absorb_list(job: Job, answer: ListAnswer, taken: frozenset[str], now: dateti
         policy: how patient to be.
     """
     match answer:
+        case Misconfigured(trouble=trouble):
+            # An operator has time to mend it; it must not turn a request that may exist into one in doubt at once.
+            is_last = now >= job.deadline_at + timedelta(seconds=_TIME_TO_MEND_S)
+            delay_s = max(look_delay_s(job.looks, roll), failed_look_delay_s(_since_s(job, now), roll))
+            due_at = now + timedelta(seconds=delay_s)
+            return replace(job, due_at=due_at, trouble=job.trouble or trouble, looks=job.looks + is_last)
         case Busy(trouble=trouble, retry_after_s=retry_after_s):
-            waited_s = (now - (job.doubt_since or now)).total_seconds()
-            delay_s = max(look_delay_s(job.looks, roll), failed_look_delay_s(waited_s, roll), retry_after_s or 0.0)
+            again_s = failed_look_delay_s(_since_s(job, now), roll)
+            delay_s = max(look_delay_s(job.looks, roll), again_s, retry_after_s or 0.0)
             # After the deadline a failed look counts: there is no time for another (next_step).
             looks = job.looks + (now >= job.deadline_at)
             return replace(job, due_at=now + timedelta(seconds=delay_s), trouble=job.trouble or trouble, looks=looks)
-        case Throttled() | Misconfigured():
+        case Throttled():
             return job
         case Listed(services=services):
             return _absorb_services(replace(job, looks=job.looks + 1), services, taken, now, roll, policy)
         case _:
             assert_never(answer)
+
+
+def _since_s(job: Job, now: datetime) -> float:
+    return (now - (job.doubt_since or now)).total_seconds()
 
 
 def _absorb_services(
@@ -167,7 +210,7 @@ def _not_found(job: Job, now: datetime, roll: float, policy: Policy) -> Job:
 def _window_over(job: Job, now: datetime, roll: float, policy: Policy) -> Job:
     ready = replace(job, phase=Phase.READY, doubt=None, doubt_since=None, looks=0, due_at=None)
     if job.doubt is Doubt.STRANGER:
-        return ready
+        return replace(ready, due_at=now)
     trouble = job.trouble
     if _is_refusal(job, policy):
         return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))

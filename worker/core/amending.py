@@ -105,18 +105,21 @@ def _objection(
         return "it is no request that died here"
     if replays >= REPLAY_LIMIT and not again.is_insisting:
         return f"it was replayed {replays} times already; --again replays it all the same"
-    return None if isinstance(asked, Rejection) else _objection_to_request(letter, asked, job, now)
+    return None if isinstance(asked, Rejection) else _objection_to_request(letter, asked, job, now, again)
 
 
-def _objection_to_request(letter: DeadLetter, asked: Request, job: Job | None, now: datetime) -> str | None:
+def _objection_to_request(
+    letter: DeadLetter, asked: Request, job: Job | None, now: datetime, again: Again
+) -> str | None:
     is_late = asked.expires_at is not None and now >= asked.expires_at
     if is_late and letter.reason in {_REJECTED, _FAILED}:
         return "its expirytime has passed: it would fail at once; drop it"
     if job is not None and job.digest != asked.digest:
         return "its id belongs to another request: it would be rejected again; drop it"
     # RabbitMQ, and the quarantine, park a request while its job is open; everybody else once it is done.
-    if job is not None and job.outcome is None and letter.reason in {_REJECTED, _FAILED, _IN_DOUBT}:
-        return "the request is under way again; drop the letter once it has its outcome"
+    is_under_way = job is not None and job.outcome is None and letter.reason in {_REJECTED, _FAILED, _IN_DOUBT}
+    if is_under_way and not again.is_insisting:
+        return "the request is under way again; drop the letter once it has its outcome, or use --again if it gets none"
     return None
 
 
@@ -151,7 +154,7 @@ def reopened(job: Job, now: datetime, deadline_s: float) -> Job:
         phase=Phase.READY,
         outcome=None,
         deadline_at=now + timedelta(seconds=deadline_s),
-        due_at=None,
+        due_at=now,
         doubt=None,
         doubt_since=None,
         looks=0,

@@ -45,6 +45,17 @@ class Doubt(Enum):
     STRANGER = "stranger"
 
 
+class Blame(Enum):
+    """
+    Whose fault a failure is: nobody can tell yet, the cloud's, since all fail alike, or the request's own, since others
+    did not fail.
+    """
+
+    OPEN = "open"
+    CLOUD = "cloud"
+    REQUEST = "request"
+
+
 class OutcomeKind(Enum):
     """
     The three outcomes a job can have; the fourth, rejected, never becomes a job.
@@ -172,7 +183,7 @@ def open_job(
             may_own=True,
         )
     if not may_post or (fresh.expires_at is not None and now >= fresh.expires_at):
-        return fresh
+        return replace(fresh, due_at=now)
     return intend(fresh, now)
 
 
@@ -188,6 +199,13 @@ def intend(job: Job, now: datetime) -> Job:
         sent_at=now,
         due_at=None,
     )
+
+
+def unsent(job: Job, now: datetime, delay_s: float) -> Job:
+    """
+    The job whose intent is taken back: nothing was sent after all. Due again in `delay_s` seconds.
+    """
+    return replace(job, phase=Phase.READY, attempts=job.attempts - 1, due_at=now + timedelta(seconds=delay_s))
 
 
 def recover(job: Job) -> Job:

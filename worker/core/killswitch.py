@@ -7,11 +7,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from worker.core.answers import Busy, CreateAnswer, ListAnswer, Listed, Misconfigured, Throttled, Trouble, Unknown
-from worker.core.job import RequestKey
+from worker.core.answers import (
+    Busy,
+    CreateAnswer,
+    ListAnswer,
+    Listed,
+    Misconfigured,
+    Refused,
+    Throttled,
+    Trouble,
+    Unknown,
+)
+from worker.core.job import Blame, RequestKey
 from worker.core.policy import Policy
 
 _LONGEST_PROBE_DELAY_S = 30.0
+#: Requests remembered at the most.
+_KEPT = 1000
 _NO_WORDS = Trouble("none", "")
 
 
@@ -35,14 +47,16 @@ class KillSwitch:
 
     One request that fails again and again says nothing: only calls that nobody answers, or different requests that
     fail one after the other with no success between, trip it. So it trips as well when every request fails from the
-    very first (MassTransit #3307).
+    very first (MassTransit #3307). A request that failed beside others that did not has a trouble of its own; it
+    never trips it again.
 
     Attributes:
         mode: what may be done.
         cause: why it is not RUNNING.
         is_settings_fault: an operator must mend something; else it is an outage that passes.
         unanswered: calls in a row that were not sent, and look-ups in a row that failed.
-        failing: the requests in a row whose POST had an unknown outcome.
+        failing: the requests in a row that failed, as far as one cannot tell whose fault it is.
+        own_trouble: the latest requests that failed while others were answered.
         trips: how often in a row it tripped, no POST answered between.
     """
 
@@ -50,7 +64,8 @@ class KillSwitch:
     cause: Trouble = _NO_WORDS
     is_settings_fault: bool = False
     unanswered: int = 0
-    failing: frozenset[RequestKey] = frozenset()
+    failing: tuple[RequestKey, ...] = ()
+    own_trouble: tuple[RequestKey, ...] = ()
     trips: int = 0
 
 
@@ -64,35 +79,43 @@ def after_create(switch: KillSwitch, key: RequestKey, answer: CreateAnswer, poli
         answer: what the cloud said.
         policy: how many failures trip it.
     """
-    if switch.mode is Mode.STOPPED:
-        return switch  # sent before it tripped
     match answer:
-        case Misconfigured(trouble=trouble):
-            return _tripped(switch, trouble, is_settings_fault=True)
         case Throttled():
             return replace(switch, unanswered=0)
         case Busy(trouble=trouble, was_sent=False):
             return _unanswered(switch, trouble, policy)
-        case Unknown(trouble=trouble):
-            return _failing(switch, key, trouble, policy)
+        case Misconfigured(trouble=trouble):
+            return _failed(switch, key, trouble, 1, is_settings_fault=True)
+        case Unknown(trouble=trouble) | Busy(trouble=trouble):
+            return _failed(switch, key, trouble, policy.trip_after, is_settings_fault=False)
+        case Refused(trouble=trouble) if trouble.http_status == 403:
+            # One may not do this, or nobody may any more: a role was withdrawn.
+            return _failed(switch, key, trouble, policy.trip_after, is_settings_fault=True)
         case _:
-            return KillSwitch()
+            return _answered(switch, key)
 
 
-def after_look(switch: KillSwitch, answer: ListAnswer, policy: Policy) -> KillSwitch:
+def after_look(switch: KillSwitch, key: RequestKey, answer: ListAnswer, policy: Policy) -> KillSwitch:
     """
-    The switch after a look-up.
+    The switch after a look-up; `key` says whose.
     """
-    if switch.mode is Mode.STOPPED:
-        return switch
     match answer:
         case Misconfigured(trouble=trouble):
-            return _tripped(switch, trouble, is_settings_fault=True)
+            return _failed(switch, key, trouble, 1, is_settings_fault=True)
         # A list that cannot be read is the trouble of one router: the cloud itself answers.
         case Busy(trouble=trouble) if trouble.http_status != 200:
             return _unanswered(switch, trouble, policy)
         case _:
             return replace(switch, unanswered=0)
+
+
+def whose(switch: KillSwitch, key: RequestKey) -> Blame:
+    """
+    Whose fault it is when this request fails now.
+    """
+    if key in switch.own_trouble:
+        return Blame.REQUEST
+    return Blame.OPEN if switch.mode is Mode.RUNNING else Blame.CLOUD
 
 
 def after_probe(switch: KillSwitch, answer: ListAnswer) -> KillSwitch:
@@ -101,7 +124,7 @@ def after_probe(switch: KillSwitch, answer: ListAnswer) -> KillSwitch:
     """
     match answer:
         case Listed() | Throttled():
-            return replace(switch, mode=Mode.TRYING, unanswered=0, failing=frozenset())
+            return replace(switch, mode=Mode.TRYING, unanswered=0)
         case Misconfigured(trouble=trouble):
             return replace(switch, cause=trouble, is_settings_fault=True)
         case Busy(trouble=trouble):
@@ -128,6 +151,17 @@ def probe_delay_s(switch: KillSwitch, probes: int, roll: float, policy: Policy) 
     return top_s * (0.5 + roll / 2)
 
 
+def _answered(switch: KillSwitch, key: RequestKey) -> KillSwitch:
+    if switch.mode is Mode.STOPPED and not switch.is_settings_fault:
+        return switch  # sent before it tripped, when the cloud was not down yet
+    others = tuple(one for one in (*switch.own_trouble, *switch.failing) if one != key)
+    own_trouble = tuple(dict.fromkeys(others))[-_KEPT:]
+    if switch.mode is Mode.STOPPED:
+        # Sent before it tripped as well: no word that the settings are right, but not all had the trouble.
+        return replace(switch, own_trouble=own_trouble, failing=())
+    return KillSwitch(own_trouble=own_trouble)
+
+
 def _unanswered(switch: KillSwitch, trouble: Trouble, policy: Policy) -> KillSwitch:
     unanswered = switch.unanswered + 1
     if unanswered >= policy.trip_after:
@@ -135,12 +169,29 @@ def _unanswered(switch: KillSwitch, trouble: Trouble, policy: Policy) -> KillSwi
     return replace(switch, unanswered=unanswered)
 
 
-def _failing(switch: KillSwitch, key: RequestKey, trouble: Trouble, policy: Policy) -> KillSwitch:
-    failing = switch.failing | {key}
-    if switch.mode is Mode.TRYING or len(failing) >= policy.trip_after:
-        return _tripped(switch, trouble, is_settings_fault=False)
-    return replace(switch, failing=failing)
+def _failed(
+    switch: KillSwitch, key: RequestKey, trouble: Trouble, limit: int, *, is_settings_fault: bool
+) -> KillSwitch:
+    if key in switch.own_trouble:
+        return switch
+    failing = tuple(dict.fromkeys((*switch.failing, key)))[-_KEPT:]
+    switch = replace(switch, failing=failing)
+    if switch.mode is Mode.TRYING or len(failing) >= limit:
+        return _tripped(switch, trouble, is_settings_fault=is_settings_fault)
+    return switch
 
 
 def _tripped(switch: KillSwitch, cause: Trouble, *, is_settings_fault: bool) -> KillSwitch:
-    return KillSwitch(Mode.STOPPED, cause, is_settings_fault=is_settings_fault, trips=switch.trips + 1)
+    if switch.mode is Mode.STOPPED:
+        return switch  # sent before it tripped
+    return replace(
+        switch,
+        mode=Mode.STOPPED,
+        # Now that all fail, nobody's trouble can be told to be its own.
+        failing=tuple(dict.fromkeys((*switch.own_trouble, *switch.failing)))[-_KEPT:],
+        own_trouble=(),
+        cause=cause,
+        is_settings_fault=is_settings_fault,
+        unanswered=0,
+        trips=switch.trips + 1,
+    )

@@ -5,12 +5,14 @@ The optional mark at the end of a service's description, by which a look-up know
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 from worker.core.job import RequestKey
 
 _LONGEST_DESCRIPTION = 255  # doc: Table 1, description
 _LONGEST_ID = 64
+_MARK = re.compile(r"\[req:[^\[\]\s]+\]\Z")
 
 
 def mark_for(key: RequestKey, wanted: Mapping[str, object]) -> str | None:
@@ -47,6 +49,14 @@ def has_mark(shown: Mapping[str, object], mark: str) -> bool:
     """
     description = shown.get("description")
     return isinstance(description, str) and description.endswith(mark.lstrip())
+
+
+def has_any_mark(shown: Mapping[str, object]) -> bool:
+    """
+    Whether the description of a service ends with a mark of any request.
+    """
+    description = shown.get("description")
+    return isinstance(description, str) and _MARK.search(description) is not None
 
 
 def _name(key: RequestKey) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from worker.core.answers import Service
 from worker.core.job import Doubt, Job
-from worker.core.marking import has_mark
+from worker.core.marking import has_any_mark, has_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def judge(job: Job, services: tuple[Service, ...], taken: frozenset[str], clock_
         if bearing:
             return Ours(bearing[0], is_proven=True) if len(bearing) == 1 else Several(bearing)
     if job.mark is None or job.doubt is Doubt.STRANGER:
-        matching = tuple(one for one in free if _could_be(job, one, clock_tolerance_s))
+        unmarked = (one for one in free if job.mark is None or not has_any_mark(one.attributes))
+        matching = tuple(one for one in unmarked if _could_be(job, one, clock_tolerance_s))
         if matching:
             return Ours(matching[0]) if len(matching) == 1 else Several(matching)
     return Someone(here[0]) if here else Nothing()

@@ -91,7 +91,8 @@ def next_step(job: Job, now: datetime, policy: Policy) -> Step:
 
 
 def _is_held_up(job: Job, now: datetime) -> bool:
-    return job.due_at is not None and (now - job.due_at).total_seconds() > _HELD_UP_S
+    # What became due after the deadline was that one more try's own.
+    return job.due_at is not None and job.due_at <= job.deadline_at and (now - job.due_at).total_seconds() > _HELD_UP_S
 
 
 def _given_up(job: Job, now: datetime, *, is_held_up: bool) -> Outcome | None:
