@@ -144,6 +144,7 @@ async def test_who_has_failed_goes_last_so_that_everybody_is_tried() -> None:
         for _ in range(2):
             async with gate.turn():
                 tried.append(number)
+                await settled()  # the others come to wait meanwhile
                 gate.heed_create(key(number), LOST)
                 gate.heed_probe(Listed(()))
 
