@@ -22,7 +22,7 @@ run: .venv/.installed ## the same set-up, kept running until Ctrl-C
 	@$(BIN)/vpn-worker demo --stay
 
 test: .venv/.installed-dev ## run all tests against a real RabbitMQ; ARGS="-k name" goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 12 minutes
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -6,6 +6,7 @@ to the network.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import ipaddress
 import os
 import socket
@@ -108,10 +109,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         stash[BROKER] = Hold("broker", lambda: find_broker(root / rabbitmq_sandbox.DEFAULT_FOLDER, talk))
     if is_wanted("postgres", session.items):
         stash[POSTGRES] = Hold("postgres", lambda: find_postgres(root / postgres_sandbox.DEFAULT_FOLDER, talk))
-    for hold in holds(session):
-        # One after the other: each may have to install a package.
-        hold.begin()
-        hold.settled()
+    # One after the other, also among the processes of one run: each may have to install a package.
+    lock = root / ".sandbox" / "tests.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for hold in holds(session):
+            hold.begin()
+            hold.settled()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
