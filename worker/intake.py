@@ -99,13 +99,13 @@ class Intake:
 
     async def _join_or_run(self, request: Request, delivery: Delivery) -> Verdict:
         key = RequestKey(request.source, request.id)
-        under_way = self._running.get(key)
-        if under_way is not None:
+        while (under_way := self._running.get(key)) is not None:
             digest, future = under_way
-            if digest != request.digest:
-                return await self._reject(_reused(request, delivery), delivery)
-            log.info("request.joined", is_redelivered=delivery.is_redelivered)
-            return await asyncio.shield(future)
+            if digest == request.digest:
+                log.info("request.joined", is_redelivered=delivery.is_redelivered)
+                return await asyncio.shield(future)
+            # Which of the two bodies came first is known to the ledger alone: the one at hand may be the impostor.
+            await asyncio.shield(future)
         # This must happen before the first await, or a second delivery would not see the first.
         future = asyncio.get_running_loop().create_future()
         self._running[key] = (request.digest, future)

@@ -226,11 +226,6 @@ def test_an_answer_that_says_nothing_about_the_request_is_not_its_last_try(answe
     assert Post() == next_step(after_one_more_try(answer), after(PAST_S + 7_200), POLICY)
 
 
-@pytest.mark.parametrize("answer", [Throttled(a_trouble(429)), Misconfigured(a_trouble(401))])
-def test_what_befalls_every_request_alike_is_not_even_that_one_try(answer: CreateAnswer) -> None:
-    assert Post() == next_step(after_one_more_try(answer), after(PAST_S + 7_200), POLICY)
-
-
 def test_one_more_try_with_a_lost_answer_gets_its_look_and_no_other() -> None:
     lost = absorb_create(
         intend(an_overdue_job(), after(PAST_S)), Unknown(a_trouble(None)), after(PAST_S + 30), LUCK, POLICY

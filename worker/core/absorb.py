@@ -104,7 +104,12 @@ def _absorb_general(
 def _taken_back(job: Job, trouble: Trouble, now: datetime) -> Job:
     # It says nothing about this request, so it was no try: not even the one that is left after the deadline.
     due_at = min(now, job.deadline_at)
-    return replace(job, phase=Phase.READY, attempts=job.attempts - 1, trouble=trouble, due_at=due_at)
+    return replace(_denied(job), attempts=job.attempts - 1, trouble=trouble, due_at=due_at)
+
+
+def _denied(job: Job) -> Job:
+    # This POST made nothing for certain. Unless an earlier one was lost, no service until the next can be ours.
+    return replace(job, phase=Phase.READY, first_sent_at=job.first_sent_at if job.may_own else None)
 
 
 def absorb_list(job: Job, answer: ListAnswer, taken: frozenset[str], now: datetime, roll: float, policy: Policy) -> Job:
@@ -233,7 +238,7 @@ def _is_refusal(job: Job, policy: Policy) -> bool:
 
 
 def _try_later(job: Job, trouble: Trouble, now: datetime, delay_s: float) -> Job:
-    return replace(job, phase=Phase.READY, trouble=trouble, strikes=0, due_at=now + timedelta(seconds=delay_s))
+    return replace(_denied(job), trouble=trouble, strikes=0, due_at=now + timedelta(seconds=delay_s))
 
 
 def _signature(trouble: Trouble) -> tuple[int | None, str | None]:
