@@ -23,6 +23,7 @@ from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
 from worker.cloud.client import CloudClient, Endpoint
+from worker.core.killswitch import Mode
 from worker.engine import Engine, Ports
 from worker.errors import BrokerRefused
 from worker.gate import Gate
@@ -244,8 +245,13 @@ async def _health(
 
 
 def _cloud_check(gate: Gate) -> Check:
-    trouble = gate.trouble
-    return Check(trouble is None, trouble or gate.switch.mode.value)
+    match gate.switch.mode:
+        case Mode.STOPPED:
+            return Check(is_well=False, words=f"no requests are taken: {gate.trouble}")
+        case Mode.TRYING:
+            return Check(is_well=True, words="answers again; one request at a time is sent until one is decided")
+        case Mode.RUNNING:
+            return Check(gate.pause is None, gate.pause or "running")
 
 
 def _endpoint(settings: Settings) -> Endpoint:

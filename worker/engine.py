@@ -272,7 +272,8 @@ class Engine:
         event = outcome_event(job, outcome)
         subject = event.service_id or job.router_id
         await self._teller.tell(request, event, subject, sequence=job.replays, is_outcome=True)
-        log.info(
+        tell = log.warning if outcome.kind is OutcomeKind.IN_DOUBT else log.info
+        tell(
             _TOLD[outcome.kind],
             service_id=event.service_id,
             status=event.status,

@@ -66,11 +66,18 @@ class Gate:
         now_s = asyncio.get_running_loop().time()
         if self._switch.mode is Mode.STOPPED:
             return f"{self._switch.cause.code}: {self._switch.cause.message}"
-        if self._left_s() > _SHORT_S:
-            return f"the cloud asks for calm, for {self._left_s():.0f} s"
+        if self.pause is not None:
+            return self.pause
         if self._ledger_failing_since_s is not None and now_s - self._ledger_failing_since_s > _SHORT_S:
             return self._ledger_words
         return None
+
+    @property
+    def pause(self) -> str | None:
+        """
+        That the cloud asks for calm, in words, when it is for long.
+        """
+        return f"the cloud asks for calm, for {self._left_s():.0f} s" if self._left_s() > _SHORT_S else None
 
     @property
     def ledger_trouble(self) -> str | None:

@@ -117,7 +117,9 @@ class Resolver:
         jobs = await self._ledger.find(resolution.request_id, resolution.source)
         if not jobs:
             whose = f" of {resolution.source}" if resolution.source is not None else ""
-            raise CannotResolve(f"The ledger knows no request {resolution.request_id}{whose}; is it the workers' own?")
+            raise CannotResolve(
+                f"The ledger knows no request {resolution.request_id}{whose}; rejected ones are never in it, else check VPN_WORKER_LEDGER_URL."
+            )
         if len(jobs) > 1:
             sources = ", ".join(sorted(job.key.source for job in jobs))
             raise CannotResolve(f"Several sources have a request {resolution.request_id}; choose --source: {sources}")

@@ -173,7 +173,7 @@ class TestShow:
             "attempts    17",
             "  ce-source: /shop",
             '      "router_id": "router-1"',
-            "  code        deadline_exceeded",
+            "  code          deadline_exceeded",
         ):
             assert line in said.lines
 
@@ -238,7 +238,7 @@ class TestReplay:
     async def test_the_deadline_is_the_workers_own_from_now(self, cli: Cli, shop: Shop, ledger_file: Path) -> None:
         await bury(shop, DEATHS[0])
         await note(ledger_file, DEATHS[0].job())
-        await dead(cli, shop, "replay", "--all", ledger_file=ledger_file, request_deadline_s=600, retention_s=600)
+        await dead(cli, shop, "replay", "--all", ledger_file=ledger_file, request_deadline_s=600, retention_s=4200)
         left_s = ((await known(ledger_file, "order-1")).deadline_at - datetime.now(UTC)).total_seconds()
 
         assert 500 < left_s <= 600
@@ -397,3 +397,13 @@ class TestTroubles:
 
         assert 3 == said.status
         assert "topology apply" in said.err
+
+
+async def test_an_unknown_reason_is_refused_with_those_there_are(cli: Cli, shop: Shop) -> None:
+    """
+    `--reason in-doubt` found nothing and said so politely, while seven letters in doubt were waiting.
+    """
+    said = await cli("dead", "list", "--reason", "in-doubt", amqp_url=shop.amqp_url, prefix=shop.prefix)
+
+    assert 2 == said.status
+    assert "in_doubt" in said.err

@@ -19,6 +19,7 @@ async def test_a_file_is_opened_where_its_url_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_relative: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
     place = "folder/ledger.sqlite3" if is_relative else f"{tmp_path}/folder/ledger.sqlite3"
 
     ledger = await open_ledger(f"sqlite:///{place}", "a", 120.0)

@@ -52,6 +52,11 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
     except aiormq.exceptions.ConnectionClosed as exc:
         raise BrokerRefused(f"RabbitMQ at {shown} closed the connection: {exc}") from exc
     except BROKER_ERRORS as exc:
+        if "Connection.OpenOk" in str(exc):
+            # aiormq says no more when the broker closes instead of opening the virtual host.
+            raise BrokerRefused(
+                f"RabbitMQ has no virtual host {url.path.removeprefix('/') or '/'!r}, or this user may not use it ({shown})."
+            ) from exc
         words = str(exc) or type(exc).__name__
         raise BrokerUnreachable(
             f"RabbitMQ at {shown} does not answer ({words}); check that it runs and that VPN_WORKER_AMQP_URL names it."

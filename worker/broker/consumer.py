@@ -227,6 +227,7 @@ class BrokerConsumer:
         await written
         token.session.settled(token.consumer_tag)
         if token.session is self._session and token.session.room(self._prefetch):
+            structlog.contextvars.clear_contextvars()  # what follows is about no request any more
             await self._change()
 
     async def _write_acks(self) -> None:

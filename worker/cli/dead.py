@@ -186,7 +186,7 @@ def drop(
     settings = broker_settings(amqp_url, prefix)
     count = asyncio.run(_count(settings, wanted, limit))
     if dry_run or count == 0:
-        typer.echo(f"{_letters(count)} would be dropped.", err=True)
+        typer.echo(f"{_letters(count)} would be dropped." if count else "No letter fits.", err=True)
         return
     _confirm(count, is_sure=yes)
     asyncio.run(_drop(settings, wanted, count, is_json=json))

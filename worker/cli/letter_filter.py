@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 import typer
 
 from messages.attributes import time_of
-from worker.core.letters import LetterFilter
+from worker.core.letters import REASONS, LetterFilter
 
 _AGO = re.compile(r"(\d{1,9})([smhd])")
+_T = re.compile(r"(?<=\d) (?=\d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -30,6 +31,9 @@ def letter_filter(since: str | None, until: str | None, **exact: str | None) -> 
     for name, text in exact.items():
         if text == "":
             raise typer.BadParameter("must not be empty", param_hint=f"--{name}")
+    reason = exact.get("reason")
+    if reason is not None and reason not in REASONS and not reason.startswith("broker_"):
+        raise typer.BadParameter(f"must be one of {', '.join(REASONS)}", param_hint="--reason")
     now = datetime.now(UTC)
     return LetterFilter(since=_moment(since, now, "--since"), until=_moment(until, now, "--until"), **exact)
 
@@ -49,7 +53,7 @@ def _moment(text: str | None, now: datetime, flag: str) -> datetime | None:
         return None
     ago = _AGO.fullmatch(text.strip())
     try:
-        moment = now - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]]) if ago else time_of(text.strip())
+        moment = now - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]]) if ago else time_of(_T.sub("T", text.strip()))
     except OverflowError:
         moment = None
     if moment is None:

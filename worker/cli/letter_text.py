@@ -39,7 +39,7 @@ def letter_text(letter: DeadLetter, job: Job | None) -> str:
     lines += ["headers", *(f"  {printable(name)}: {_one_line(value)}" for name, value in letter.headers.items())]
     lines += [f"body        {len(letter.envelope.body)} bytes", *_body_lines(letter.envelope.body)]
     if job is not None:
-        lines += ["job", *(f"  {name:<11} {printable(str(value))}" for name, value in job_facts(job).items() if value)]
+        lines += ["job", *(f"  {name:<13} {printable(str(value))}" for name, value in job_facts(job).items() if value)]
     return "\n".join(lines)
 
 
@@ -111,10 +111,10 @@ def job_facts(job: Job) -> dict[str, object]:
         "service": job.service_id,
         "attempts": job.attempts,
         "replays": job.replays,
-        "first seen": _written(job.first_seen_at),
-        "first sent": _written(job.first_sent_at),
-        "deadline": _written(job.deadline_at),
-        "evidence": ", ".join(service.id for service in outcome.evidence) if outcome else None,
+        "first_seen_at": _written(job.first_seen_at),
+        "first_sent_at": _written(job.first_sent_at),
+        "deadline_at": _written(job.deadline_at),
+        "evidence": ", ".join(service.id for service in outcome.evidence) if outcome and outcome.evidence else None,
     }
 
 

@@ -120,7 +120,10 @@ async def _outcome(tap: Tap, order: Order, wait_s: float) -> bool:
                     _print({"type": event.type, **event.model_dump(mode="json")})
                     return isinstance(event, VpnServiceCreated)
     except TimeoutError:
-        typer.echo(f"No outcome within {wait_s:g} s; the request is still waiting in the queue or on a rung.", err=True)
+        typer.echo(
+            f"No outcome within {wait_s:g} s. The request is not lost, its event will follow: is a worker running?",
+            err=True,
+        )
         return False
 
 

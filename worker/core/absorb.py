@@ -221,8 +221,9 @@ def _window_over(job: Job, now: datetime, roll: float, policy: Policy) -> Job:
         return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
     # A conflict says that there is a service, and an earlier POST of ours may have made it: no failure, no new POST.
     if policy.when_not_found is WhenNotFound.IN_DOUBT or job.doubt is Doubt.CONFLICT:
-        doubt = Trouble("in_doubt", "The answer was lost, and no service was found; it may still appear.")
-        return conclude(job, Outcome(OutcomeKind.IN_DOUBT, now, trouble=trouble or doubt, is_dead_letter=True))
+        words = "The service may exist: it was looked for and not found, and may still appear."
+        doubt = replace(trouble, message=f"{words} {trouble.message}") if trouble else Trouble("in_doubt", words)
+        return conclude(job, Outcome(OutcomeKind.IN_DOUBT, now, trouble=doubt, is_dead_letter=True))
     return replace(ready, due_at=now + timedelta(seconds=retry_delay_s(max(1, job.attempts), roll)))
 
 

@@ -13,6 +13,8 @@ from messages.envelope import Envelope, Rejection, Request, decode_request
 
 #: Reasons of letters that the worker did not write itself.
 DELIVERY_LIMIT = "delivery_limit"
+#: Every reason that the worker or RabbitMQ gives, and that of a message that is none of ours.
+REASONS = ("failed", "in_doubt", "rejected", "poison", "delivery_limit", "foreign")
 FOREIGN = "foreign"
 
 _WORDS_LIMIT = 160

@@ -8,8 +8,12 @@ import sqlite3
 import time
 from pathlib import Path
 
+import structlog
+
 from worker.errors import LedgerError
 from worker.ledger.migrations import steps
+
+log = structlog.get_logger()
 
 #: How long to wait for other workers of this host that hold the file.
 _BUSY_S = 30.0
@@ -24,7 +28,13 @@ def open_database(path: Path) -> sqlite3.Connection:
         LedgerError: it was made by a newer version, is no ledger, or cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            # A misspelt path or a volume that is not mounted would begin with an empty memory.
+            raise LedgerError(
+                f"The ledger {path} cannot be opened: there is no folder {path.parent}; make it, or mend the path."
+            )
+        if not path.exists():
+            log.warning("ledger.created", path=str(path))
         return _opened(path)
     except (sqlite3.Error, OSError) as exc:
         raise LedgerError(
