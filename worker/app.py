@@ -198,7 +198,7 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
         asyncio.create_task(consumer.run(), name="consumer"),
     ]
     try:
-        async with CloudClient(_endpoint(settings)) as cloud:
+        async with CloudClient(endpoint_of(settings)) as cloud:
             teller = Teller(publisher, replier, clock, settings.event_source)
             engine = Engine(Ports(ledger, cloud, teller, clock, gate), settings.policy)
             intake = Intake(Desk(ledger, engine, teller, clock, gate), settings.policy)
@@ -254,7 +254,10 @@ def _cloud_check(gate: Gate) -> Check:
             return Check(gate.pause is None, gate.pause or "running")
 
 
-def _endpoint(settings: Settings) -> Endpoint:
+def endpoint_of(settings: Settings) -> Endpoint:
+    """
+    The cloud as the settings describe it.
+    """
     token = settings.auth_token.get_secret_value() if settings.auth == "token" and settings.auth_token else None
     return Endpoint(
         url=settings.api_url,

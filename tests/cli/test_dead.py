@@ -397,13 +397,3 @@ class TestTroubles:
 
         assert 3 == said.status
         assert "topology apply" in said.err
-
-
-async def test_an_unknown_reason_is_refused_with_those_there_are(cli: Cli, shop: Shop) -> None:
-    """
-    `--reason in-doubt` found nothing and said so politely, while seven letters in doubt were waiting.
-    """
-    said = await cli("dead", "list", "--reason", "in-doubt", amqp_url=shop.amqp_url, prefix=shop.prefix)
-
-    assert 2 == said.status
-    assert "in_doubt" in said.err

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from worker.app import SystemClock
+from worker.app import SystemClock, endpoint_of
 from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.cli.broker_settings import noted_settings
-from worker.cloud.client import CloudClient, Endpoint
+from worker.cloud.client import CloudClient
 from worker.errors import LedgerError
 from worker.ledger.opening import open_ledger
 from worker.ports import Ledger
@@ -86,14 +86,7 @@ async def opened_cloud(settings: Settings) -> AsyncIterator[CloudClient]:
     """
     The cloud as a worker with these settings would ask it.
     """
-    token = settings.auth_token.get_secret_value() if settings.auth == "token" and settings.auth_token else None
-    endpoint = Endpoint(
-        url=settings.api_url,
-        token=token,
-        total_timeout_s=settings.api_timeout_s,
-        connect_timeout_s=settings.api_connect_timeout_s,
-    )
-    async with CloudClient(endpoint) as cloud:
+    async with CloudClient(endpoint_of(settings)) as cloud:
         yield cloud
 
 
