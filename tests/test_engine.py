@@ -220,3 +220,19 @@ async def test_who_waited_longer_than_its_lease_gives_way_to_a_rival_on_its_rout
         assert isinstance(verdict, Later)
         assert 1 == cloud.state.calls["create"]
         assert {} == cloud.state.services
+
+
+async def test_the_intent_of_every_post_is_on_disk_while_it_is_under_way(tmp_path: Path) -> None:
+    """
+    Of a retry as well: a worker that dies then must leave word that it may have been sent.
+    """
+    async with houses(tmp_path, Policy(), 0.0) as (cloud, (house,)):
+        busy = {"error_code": "VPN.0030", "error_msg": "busy"}
+        cloud.state.faults.add({"fault": "answer", "on": "create", "status": 400, "body": busy, "times": 1})
+        cloud.state.faults.add({"fault": "slow", "on": "create", "delay_s": 1.0, "times": 1})
+        running = asyncio.create_task(house.intake.handle(a_delivery(SPEC)))
+        await eventually(lambda: cloud.state.calls["create"] == 2, "second POST under way")
+        (job,) = await house.ledger.find("order-1")
+
+        assert (Phase.SENT, 2) == (job.phase, job.attempts)
+        assert Ack() == await running
