@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from messages.envelope import Request, decode_request, encode_request
 from tests.e2e.conftest import eventually
+from tests.stand_ins import Collector
 from worker.cloud.client import CloudClient, Endpoint
 from worker.core.job import Job, OutcomeKind, Phase, RequestKey, intend
 from worker.core.policy import Policy
@@ -18,7 +19,7 @@ from worker.engine import Engine, Ports
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
-from worker.ports import Ack, Claimed, Delivery, Later, Published
+from worker.ports import Ack, Claimed, Delivery, Later
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 from worker.teller import Teller
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from messages.envelope import Envelope
 
 LEASE_S = 60.0
 SPEC: dict[str, object] = {"router_id": "r", "name": "a", "description": "for Berlin"}
@@ -45,23 +45,6 @@ class Ahead:
 
     def roll(self) -> float:
         return 0.0
-
-
-class Collector:
-    """
-    Keeps what is published.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
-        del event
-        self.told.append(routing_key)
-        return Published.ACKED
-
-    async def reply(self, event: Envelope, reply_to: str) -> Published:
-        raise NotImplementedError
 
 
 class House:

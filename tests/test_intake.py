@@ -5,19 +5,20 @@ The intake beside the whole: what deliveries of one request share, also when som
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from messages.envelope import Envelope, encode_request
+from messages.envelope import encode_request
+from tests.stand_ins import Collector, Now
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.errors import LedgerError
 from worker.gate import Gate
 from worker.intake import CRASH_LIMIT, Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
-from worker.ports import Claim, Dead, Delivery, GiveBack, Later, Published, Saved
+from worker.ports import Claim, Dead, Delivery, GiveBack, Later, Saved
 from worker.teller import Teller
 
 if TYPE_CHECKING:
@@ -26,35 +27,6 @@ if TYPE_CHECKING:
 
     from worker.core.answers import CreateAnswer, ListAnswer
     from worker.core.job import Job, RequestKey
-
-
-class Now:
-    """
-    The machine's time, and no luck.
-    """
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def roll(self) -> float:
-        return 0.0
-
-
-class Collector:
-    """
-    Keeps what is published.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
-        del event
-        self.told.append(routing_key)
-        return Published.ACKED
-
-    async def reply(self, event: Envelope, reply_to: str) -> Published:
-        raise NotImplementedError
 
 
 class NoCloud:

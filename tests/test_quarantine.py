@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from messages.envelope import Envelope
+from tests.stand_ins import Now
 from worker.gate import Gate
 from worker.ledger.sqlite import SqliteLedger
 from worker.ports import Ack, Dead, Delivery, Verdict
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOON_S = 10.0
-
-
-class Now:
-    """
-    The machine's time.
-    """
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def roll(self) -> float:
-        return 0.0
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ The watchman: when the kill switch trips, nothing more is taken until a probe is
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
+from tests.stand_ins import Now
 from worker.core.answers import Busy, CreateAnswer, ListAnswer, Listed, Misconfigured, Trouble
 from worker.core.job import RequestKey
 from worker.core.killswitch import Mode
@@ -54,18 +54,6 @@ class ProbedCloud:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-class Luckless:
-    """
-    The machine's time, and the shortest waits.
-    """
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def roll(self) -> float:
-        return 0.0
-
-
 def trip(gate: Gate) -> None:
     gate.heed_create(RequestKey("shop", "order-1"), WRONG)
 
@@ -73,7 +61,7 @@ def trip(gate: Gate) -> None:
 async def test_it_stops_taking_probes_and_takes_again() -> None:
     gate, taking = Gate(POLICY), Taking()
     cloud = ProbedCloud(WRONG, WRONG, Listed(()))
-    watching = asyncio.create_task(Watchman(gate, cloud, taking, Luckless(), POLICY).run())
+    watching = asyncio.create_task(Watchman(gate, cloud, taking, Now(), POLICY).run())
     trip(gate)
     async with asyncio.timeout(SOON_S):
         await taking.resumed.wait()
@@ -87,7 +75,7 @@ async def test_it_stops_taking_probes_and_takes_again() -> None:
 
 async def test_it_works_again_at_the_next_trip() -> None:
     gate, taking = Gate(POLICY), Taking()
-    watching = asyncio.create_task(Watchman(gate, ProbedCloud(Listed(())), taking, Luckless(), POLICY).run())
+    watching = asyncio.create_task(Watchman(gate, ProbedCloud(Listed(())), taking, Now(), POLICY).run())
     async with asyncio.timeout(SOON_S):
         for _ in range(2):
             trip(gate)
@@ -102,7 +90,7 @@ async def test_it_works_again_at_the_next_trip() -> None:
 async def test_a_settings_fault_that_turns_out_an_outage_is_probed_as_one() -> None:
     policy = Policy(pause_s=0.01)
     gate, taking = Gate(policy), Taking()
-    watching = asyncio.create_task(Watchman(gate, ProbedCloud(DOWN, Listed(())), taking, Luckless(), policy).run())
+    watching = asyncio.create_task(Watchman(gate, ProbedCloud(DOWN, Listed(())), taking, Now(), policy).run())
     trip(gate)
     async with asyncio.timeout(SOON_S):
         await taking.resumed.wait()
@@ -115,7 +103,7 @@ async def test_a_settings_fault_that_turns_out_an_outage_is_probed_as_one() -> N
 async def test_a_stop_ends_the_probing_and_takes_nothing_more() -> None:
     gate, taking = Gate(Policy(pause_s=600.0)), Taking()
     cloud = ProbedCloud(WRONG)
-    watching = asyncio.create_task(Watchman(gate, cloud, taking, Luckless(), Policy(pause_s=600.0)).run())
+    watching = asyncio.create_task(Watchman(gate, cloud, taking, Now(), Policy(pause_s=600.0)).run())
     trip(gate)
     await asyncio.sleep(0)
     gate.stop()
@@ -133,7 +121,7 @@ async def test_a_long_pause_and_a_failing_ledger_stop_the_taking_as_well() -> No
     With each reconnect RabbitMQ counts a return of everything held, and parks it in the end.
     """
     gate, taking = Gate(POLICY), Taking()
-    watching = asyncio.create_task(Watchman(gate, ProbedCloud(Listed(())), taking, Luckless(), POLICY).run())
+    watching = asyncio.create_task(Watchman(gate, ProbedCloud(Listed(())), taking, Now(), POLICY).run())
     gate.close_for(6.0, "429")
     async with asyncio.timeout(3 * SOON_S):
         await taking.resumed.wait()
