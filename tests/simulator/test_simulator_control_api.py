@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, ServerDisconnectedError
 
-from worker.simulator import Simulator
+from tests.simulator.asking import HandClock, signed_headers, status_with, token_of
+from worker.simulator import Simulator, User
+from worker.simulator.users import DEFAULT_PROJECT_ID
 
 Start = Callable[..., Awaitable[tuple[Simulator, ClientSession]]]
 PATH = "/v2.0/vpn/vpnservices"
@@ -39,7 +41,7 @@ async def test_the_state_tells_what_was_done(start: Start) -> None:
     state = await state_of(client)
 
     assert shown == state["services"][0]
-    assert state["calls"] == {"create": 2, "list": 1, "show": 1, "delete": 0, "other": 1}
+    assert state["calls"] == {"create": 2, "list": 1, "show": 1, "delete": 0, "other": 1, "token": 0}
     assert state["answers"] == {"201": 2, "200": 2, "404": 1}
     assert state["creates"] == 2
     assert state["duplicates"] == [{"router_id": "r", "name": "n", "count": 1}]
@@ -158,6 +160,103 @@ async def test_reset_goes_back_to_the_start(start: Start) -> None:
     # With a seed even the ids come again.
     assert first == await create(client)
     assert [first] == list(simulator.state.services)
+
+
+async def test_tokens_are_revoked(start: Start) -> None:
+    simulator, client = await start(users=(User("ann", "secret"), User("bob", "geheim")))
+    for name, password in (("ann", "secret"), ("ann", "secret"), ("bob", "geheim")):
+        await token_of(client, name, password, DEFAULT_PROJECT_ID)
+
+    revoked = []
+    for body in ({"user": "ann"}, {}):
+        async with client.post("/_simulator/tokens/revoke", json=body) as answer:
+            revoked.append(await answer.json())
+
+    assert [{"revoked": 2}, {"revoked": 1}] == revoked
+    assert 0 == simulator.state.accounts.tokens.count()
+
+
+async def test_a_password_is_changed(start: Start) -> None:
+    _, client = await start(users=(User("ann", "secret"),))
+    token = await token_of(client, "ann", "secret", DEFAULT_PROJECT_ID)
+
+    async with client.post("/_simulator/users/ann/password", json={"password": "new"}) as answer:
+        status = answer.status
+
+    assert 204 == status
+    assert 401 == await status_with(client, token)
+    assert await token_of(client, "ann", "new", DEFAULT_PROJECT_ID)
+
+
+async def test_the_clock_is_moved_and_every_answer_says_so(start: Start) -> None:
+    _, client = await start(clock=HandClock())
+
+    dates = []
+    for ahead_s in (0, 1200, -1200.5):
+        async with client.post("/_simulator/clock", json={"ahead_s": ahead_s}) as answer:
+            now_s = (await answer.json())["now_s"]
+        for path in (PATH, "/nowhere", "/_simulator/health"):
+            async with client.get(path) as answer:
+                dates.append((now_s, answer.headers["Date"]))
+
+    assert [
+        *[(1_600_000_000, "Sun, 13 Sep 2020 12:26:40 GMT")] * 3,
+        *[(1_600_001_200, "Sun, 13 Sep 2020 12:46:40 GMT")] * 3,
+        *[(1_599_998_799.5, "Sun, 13 Sep 2020 12:06:39 GMT")] * 3,
+    ] == dates
+
+
+async def test_a_truncated_answer_has_the_clouds_date_too(start: Start) -> None:
+    _, client = await start(clock=HandClock(), faults=("truncated:1",))
+
+    async with client.post(PATH, json={"vpnservice": {"router_id": "r"}}) as answer:
+        assert "Sun, 13 Sep 2020 12:26:40 GMT" == answer.headers["Date"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("tokens/revoke", b'{"user": "eve"}', "no user eve"),
+        ("tokens/revoke", b'{"user": 5}', "user must be"),
+        ("tokens/revoke", b'{"usr": "ann"}', "no key but user"),
+        ("tokens/revoke", b"{", "not JSON"),
+        ("users/eve/password", b'{"password": "x"}', "no user eve"),
+        ("users/ann/password", b'{"password": ""}', "must not be empty"),
+        ("users/ann/password", b"{}", "password must be"),
+        ("users/ann/password", b"[]", "no key but password"),
+        ("clock", b"{}", "ahead_s must be"),
+        ("clock", b'{"ahead_s": true}', "ahead_s must be"),
+        ("clock", b'{"ahead_s": 1e12}', "ahead_s must be"),
+    ],
+)
+async def test_a_control_call_that_cannot_be_understood_says_why(
+    start: Start, path: str, body: bytes, said: str
+) -> None:
+    simulator, client = await start(users=(User("ann", "secret"),))
+
+    async with client.post(f"/_simulator/{path}", data=body) as answer:
+        message = (await answer.json())["message"]
+
+    assert 400 == answer.status
+    assert said in message
+    assert 0 == simulator.state.clock_ahead_s
+
+
+async def test_the_state_tells_of_logins_keys_and_load(start: Start) -> None:
+    simulator, client = await start(users=(User("ann", "secret", access_key="ak", secret_key="sk"),))
+    await token_of(client, "ann", "secret", DEFAULT_PROJECT_ID)
+    await client.post("/v3/auth/tokens", json={})
+    await client.post(PATH, headers=signed_headers("h", 0, b"", "wrong"))
+    signed_at_s = simulator.state.now_s()
+    for _ in range(5):
+        await client.post(PATH, headers=signed_headers("h", signed_at_s, b"", "wrong"))
+
+    state = await state_of(client)
+
+    assert (1, {"": 1}, {"ak": 5}, ["ak"], 1, 0) == tuple(
+        state[name]
+        for name in ("tokens", "failed_logins", "bad_signatures", "locked_keys", "peak_working", "peak_waiting")
+    )
 
 
 async def test_health_answers(start: Start) -> None:

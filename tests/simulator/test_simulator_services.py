@@ -8,22 +8,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import ClientSession
 
+from tests.simulator.asking import HandClock
 from worker.simulator import Simulator
 
 Start = Callable[..., Awaitable[tuple[Simulator, ClientSession]]]
 PATH = "/v2.0/vpn/vpnservices"
-
-
-class HandClock:
-    """
-    Time that moves only when told.
-    """
-
-    def __init__(self) -> None:
-        self.now_s = 1_600_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 async def create(client: ClientSession, router_id: str = "r") -> str:

@@ -2,17 +2,23 @@
 The cloud on your machine: a second reading of the API document, over real HTTP. It imports nothing else of the project.
 """
 
-from worker.simulator.config import SimulatorConfig, SimulatorError, settle_after_s
+from worker.simulator.config import Router, SimulatorConfig, SimulatorError
 from worker.simulator.faults import KINDS
+from worker.simulator.flags import routers_of, settle_after_s, users_of
 from worker.simulator.server import DIALECTS, Simulator, serve, start_simulator
+from worker.simulator.users import User
 
 __all__ = [
     "DIALECTS",
     "KINDS",
+    "Router",
     "Simulator",
     "SimulatorConfig",
     "SimulatorError",
+    "User",
+    "routers_of",
     "serve",
     "settle_after_s",
     "start_simulator",
+    "users_of",
 ]

@@ -5,16 +5,19 @@ One call to the cloud, and every way to answer it or leave it without an answer.
 import asyncio
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-import orjson
 from aiohttp import web
 
-from worker.simulator.dialect import Dialect, RefusalError
+from worker.simulator.bodies import BodyForm, Said, Voice
+from worker.simulator.dialect import RefusalError
+from worker.simulator.users import Caller
 
 HANG_CHECK_S = 0.05
 CUT_STATUS = 499  # never on the wire: stands for "no answer" in the counts
+NOBODY = Caller("", "")
 
 
 def new_request_id() -> str:
@@ -24,6 +27,48 @@ def new_request_id() -> str:
     return f"req-{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
 
 
+class Deeds(Protocol):
+    """
+    What a service does with a call; all may raise `RefusalError`.
+
+    Attributes:
+        latency_s: how long a call takes.
+    """
+
+    latency_s: float
+
+    def admit(self, call: "Call") -> None:
+        """
+        Lets a call pass that may be handled at all, before any fault strikes it, and sets its caller.
+        """
+
+    def subject(self, call: "Call") -> Mapping[str, object]:
+        """
+        The attributes by which a fault finds its call.
+        """
+
+    def do(self, call: "Call") -> web.Response:
+        """
+        Does what was asked and answers.
+        """
+
+
+class Maker(Protocol):
+    """
+    What faults of a create ask for; both may raise `RefusalError`.
+    """
+
+    def commit_late(self, call: "Call", after_s: float) -> None:
+        """
+        Makes the service after so many seconds.
+        """
+
+    def commit_half(self, call: "Call", changes: Mapping[str, object]) -> None:
+        """
+        Makes the service, with these attributes for good.
+        """
+
+
 @dataclass(slots=True)
 class Call:
     """
@@ -31,23 +76,25 @@ class Call:
 
     Attributes:
         request: as aiohttp gives it.
-        dialect: how refusals look.
-        kind: create, list, show, delete or other.
+        voice: how refusals look.
+        kind: create, list, show, delete or other; token for a login.
         service_id: the id in the path, empty for the collection; None if the path is none of the cloud's.
-        do: does what was asked and answers; may raise `RefusalError`.
-        commit_late: has it done after so many seconds; may raise `RefusalError`.
+        deeds: the service that was called.
         closing: set when the simulator stops.
+        maker: makes services late or badly; only creates have one.
+        caller: on whose behalf it is made, once `Deeds.admit` has looked.
         body: what was received.
         request_id: in the headers of the answer, whatever it is.
     """
 
     request: web.Request
-    dialect: Dialect
+    voice: Voice
     kind: str
     service_id: str | None
-    do: Callable[["Call"], web.Response]
-    commit_late: Callable[["Call", float], None]
+    deeds: Deeds
     closing: asyncio.Event
+    maker: Maker | None = None
+    caller: Caller = NOBODY
     body: bytes = b""
     request_id: str = field(default_factory=new_request_id)
 
@@ -61,7 +108,7 @@ class Call:
         """
         An answer with the headers every answer has.
         """
-        ids = {"X-Request-Id": self.request_id, "X-Openstack-Request-Id": self.request_id}
+        ids = dict.fromkeys(self.voice.request_id_headers, self.request_id)
         charset = {"Content-Type": f"{content_type}; charset=UTF-8"} if body else {}
         return web.Response(status=status, body=body, headers=ids | charset | dict(headers or {}))
 
@@ -72,20 +119,28 @@ class Call:
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
         """
-        The dialect's answer for a kind of refusal.
+        The service's answer for a kind of refusal.
         """
-        form = self.dialect.errors[kind]
-        body = form.body(form.code, form.message.format(**(details or {})), self.request_id)
-        return self.send(form.status, orjson.dumps(body), headers=headers)
+        form = self.voice.errors[kind]
+        said = Said(form.status, form.code, form.message.format(**(details or {})), self.request_id)
+        origin = str(self.request.url.origin()) if form.headers else ""
+        own = {name: text.format(origin=origin) for name, text in form.headers.items()}
+        return self.say(form.body, said, own | dict(headers or {}))
+
+    def say(self, form: BodyForm, said: Said, headers: Mapping[str, str] | None = None) -> web.Response:
+        """
+        An error in any form of body.
+        """
+        return self.send(said.status, form.write(said), form.content_type, headers)
 
     def proceed(self) -> web.Response:
         """
         Does what was asked; a refusal is an answer too.
         """
         try:
-            return self.do(self)
+            return self.deeds.do(self)
         except RefusalError as refusal:
-            return self.refuse(refusal.kind, refusal.details)
+            return self.refuse(refusal.kind, refusal.details, refusal.headers)
 
     def cut(self) -> web.Response:
         """

@@ -1,29 +1,33 @@
 """
-The cloud's calls: create, list, show and delete, with authentication and faults before them.
+The cloud's calls: create, list, show and delete, and who may make them.
 """
 
 import asyncio
-import hmac
 from collections.abc import Mapping
 
 import orjson
 from aiohttp import web
 
-from worker.simulator.call import CUT_STATUS, Call
-from worker.simulator.dialect import RefusalError, check_role, checked_request
-from worker.simulator.faults import KINDS
+from worker.simulator.call import Call
+from worker.simulator.dialect import RefusalError, check_may_change, check_role, checked_request
+from worker.simulator.gateway import Gateway
+from worker.simulator.handling import handle
 from worker.simulator.listing import page
-from worker.simulator.services import CloudState, Service
+from worker.simulator.services import CloudState
+from worker.simulator.shelf import Service
+from worker.simulator.users import Caller
 
 
 class CloudApi:
     """
-    Answers everything that is not under `/_simulator/`.
+    Answers everything that is neither under `/_simulator/` nor the identity service's.
     """
 
     def __init__(self, state: CloudState, closing: asyncio.Event) -> None:
         self._state = state
         self._closing = closing
+        self._gateway = Gateway(state)
+        self.latency_s = state.config.latency_ms / 1000
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """
@@ -32,48 +36,31 @@ class CloudApi:
         dialect = self._state.dialect
         service_id = _service_id(dialect.path, request.path)
         kind = _kind(request.method, service_id)
-        self._state.calls[kind] += 1
-        self._state.notify()
-        call = Call(request, dialect, kind, service_id, self._do, self._commit_late, self._closing)
-        answer = await self._answer(call)
-        self._state.answers["cut" if answer.status == CUT_STATUS else str(answer.status)] += 1
-        self._state.notify()
-        return answer
+        maker = self if kind == "create" else None
+        return await handle(self._state, Call(request, dialect.voice, kind, service_id, self, self._closing, maker))
 
-    async def _answer(self, call: Call) -> web.StreamResponse:
-        try:
-            call.body = await call.request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return call.refuse("too_large")
-        except web.RequestPayloadError:
-            return call.refuse("malformed", {"reason": "the body does not have the encoding it claims"})
-        except ConnectionError:
-            return call.cut()
-        await call.wait(self._state.config.latency_ms / 1000)
-        try:
-            self._check_gateway(call)
-            if call.kind == "other":
-                return self._bad_method(call)
-            rule = self._state.faults.take(call.kind, self._subject(call))
-            self._state.notify()
-            return await KINDS[rule.fault].run(call, rule) if rule else call.proceed()
-        except RefusalError as refusal:
-            return call.refuse(refusal.kind, refusal.details)
+    def admit(self, call: Call) -> None:
+        """
+        Checks path, caller and method.
 
-    def _bad_method(self, call: Call) -> web.Response:
-        allowed = "GET, DELETE" if call.service_id else "GET, POST"
-        return call.refuse("bad_method", {"method": call.request.method}, {"Allow": allowed})
-
-    def _check_gateway(self, call: Call) -> None:
-        # The gateway knows its paths before it looks at anybody's token.
-        if call.service_id is None:
+        Raises:
+            RefusalError: `no_such_api`, `bad_method`, or what `Gateway.caller` raises.
+        """
+        is_unknown = call.service_id is None
+        # A gateway knows its paths before it looks at anybody's token; a Neutron has the token checked first.
+        if is_unknown and not self._state.dialect.is_token_first:
             raise RefusalError("no_such_api")
-        token = self._state.config.token
-        sent = call.request.headers.get("X-Auth-Token", "")
-        if token is not None and not hmac.compare_digest(sent.encode(errors="replace"), token.encode()):
-            raise RefusalError("unauthorized")
+        call.caller = self._gateway.caller(call)
+        if is_unknown:
+            raise RefusalError("no_such_api")
+        if call.kind == "other":
+            allowed = "GET, DELETE" if call.service_id else "GET, POST"
+            raise RefusalError("bad_method", {"Allow": allowed}, method=call.request.method)
 
-    def _subject(self, call: Call) -> Mapping[str, object]:
+    def subject(self, call: Call) -> Mapping[str, object]:
+        """
+        What a create asks for, a list filters by, or the service has that is shown or deleted.
+        """
         if call.kind == "create":
             return _sent_attributes(self._state.dialect.member, call.body)
         if call.kind == "list":
@@ -81,30 +68,50 @@ class CloudApi:
         service = self._state.services.get(call.service_id or "")
         return service.attributes if service else {"id": call.service_id}
 
-    def _do(self, call: Call) -> web.Response:
+    def do(self, call: Call) -> web.Response:
+        """
+        The call, done.
+        """
+        sees = self._project_seen(call.caller)
         match call.kind:
             case "create":
-                return call.send(201, self._shown(self._state.create(self._checked(call.body))))
+                return call.send(201, self._shown(self._create(call)))
             case "list":
-                return call.send(200, orjson.dumps(page(self._state, call.request)))
+                return call.send(200, orjson.dumps(page(self._state, call.request, sees)))
             case "show":
-                return call.send(200, self._shown(self._state.find(call.service_id or "")))
+                return call.send(200, self._shown(self._state.find(call.service_id or "", sees)))
             case _:
-                self._state.delete(call.service_id or "")
+                check_may_change(self._state.dialect, call.caller)
+                self._state.delete(call.service_id or "", sees)
                 return call.send(204, b"")
 
-    def _commit_late(self, call: Call, after_s: float) -> None:
-        self._state.create_late(self._checked(call.body), after_s)
+    def commit_late(self, call: Call, after_s: float) -> None:
+        """
+        Checks the request now and makes the service later.
+        """
+        self._state.create_late(self._checked(call), after_s, call.caller.project_id)
 
-    def _checked(self, body: bytes) -> dict[str, object]:
+    def commit_half(self, call: Call, changes: Mapping[str, object]) -> None:
+        """
+        Makes the service and leaves it with these attributes.
+        """
+        self._create(call).spoil(changes)
+
+    def _create(self, call: Call) -> Service:
+        return self._state.create(self._checked(call), call.caller.project_id)
+
+    def _checked(self, call: Call) -> dict[str, object]:
         try:
-            data = orjson.loads(body)
+            data = orjson.loads(call.body)
         except orjson.JSONDecodeError as exc:
             raise RefusalError("malformed", reason=str(exc)) from exc
-        config, dialect = self._state.config, self._state.dialect
-        request = checked_request(dialect, data)
-        check_role(dialect, config.role, config.tenant_id, request)
+        request = checked_request(self._state.dialect, data)
+        check_role(self._state.dialect, call.caller, request)
         return request
+
+    def _project_seen(self, caller: Caller) -> str | None:
+        sees_all = not caller.is_known or caller.role in self._state.dialect.all_seeing_roles
+        return None if sees_all else caller.project_id
 
     def _shown(self, service: Service) -> bytes:
         return orjson.dumps({self._state.dialect.member: service.attributes})

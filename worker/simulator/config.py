@@ -6,13 +6,33 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-DEFAULT_TENANT_ID = "10039663455a446d8ba2cbb058b0f578"  # doc: example response, tenant_id
+from worker.simulator.users import DEFAULT_PROJECT_ID, User, user_faults
+
+DAY_S = 86_400.0
 
 
 class SimulatorError(Exception):
     """
     The simulator cannot start, or was asked for something it does not know; the text says what to change.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """
+    A router that the cloud knows.
+
+    Attributes:
+        id: what a request names as `router_id`.
+        has_gateway: it has an external network; without one no VPN service can be made on it.
+        subnet_ids: the subnets connected to it; None means any.
+        project_id: whose it is; None means everybody's.
+    """
+
+    id: str
+    has_gateway: bool = True
+    subnet_ids: frozenset[str] | None = None
+    project_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +54,18 @@ class SimulatorConfig:
         page_limit: most services in one page of a list; 0 means no limit.
         role: the caller's role, for `external_v4_ip`.
         tenant_id: the caller's project.
-        token: what `X-Auth-Token` must be; None checks nothing.
+        token: what `X-Auth-Token` must be; None checks nothing. Beside users it is one more token that is let in.
+        users: who may log in or sign; with none there is no identity service.
+        token_ttl_s: life of a token, above 0.
+        login_ms: wait before every login is handled, 0 or more.
+        bad_token_status: answer to a token that is expired, revoked or made up: 401, or 403 as some services do.
+        region: of the endpoints in the catalog; None leaves it out.
+        has_network_endpoint: the catalog names this cloud under type `network`.
+        routers: the routers there are; None means every router exists, has a gateway and every subnet.
+        quota: most services of one project; None means no quota.
+        per_second: calls of the cloud (logins aside) taken in a second, above 0; what comes faster gets 429.
+        capacity: creates worked on at once, each for `latency_ms`; None means no limit.
+        queue_limit: creates that may wait for that, 0 or more; the next gets 429. None means no limit.
         faults: `KIND:SHARE[:CALL]` texts, or the objects that `POST /_simulator/faults` takes.
         seed: makes ids, shares and faults repeatable; None draws anew at each start.
         clock: seconds since the epoch; tests bring their own.
@@ -55,8 +86,19 @@ class SimulatorConfig:
     services_per_vpc: int | None = None
     page_limit: int = 0
     role: str = "vpn_adm"
-    tenant_id: str = DEFAULT_TENANT_ID
+    tenant_id: str = DEFAULT_PROJECT_ID
     token: str | None = field(default=None, repr=False)
+    users: tuple[User, ...] = ()
+    token_ttl_s: float = DAY_S
+    login_ms: float = 0.0
+    bad_token_status: int = 401
+    region: str | None = "eu-de"
+    has_network_endpoint: bool = True
+    routers: tuple[Router, ...] | None = None
+    quota: int | None = None
+    per_second: float | None = None
+    capacity: int | None = None
+    queue_limit: int | None = None
     faults: tuple[str | Mapping[str, object], ...] = ()
     seed: int | None = None
     clock: Callable[[], float] = time.time
@@ -78,19 +120,12 @@ class SimulatorConfig:
             (self.services_per_vpc is None or self.services_per_vpc >= 0, "Services per VPC must be 0 or more."),
             (self.page_limit >= 0, "The page limit must be 0 or more."),
             (self.token != "", "The token must not be empty."),
+            (self.token_ttl_s > 0, "The life of a token must be above 0 s."),
+            (self.login_ms >= 0, "The wait before a login must be 0 ms or more."),
+            (self.bad_token_status in (401, 403), "The status for a bad token must be 401 or 403."),
+            (self.quota is None or self.quota >= 0, "The quota must be 0 or more."),
+            (self.per_second is None or self.per_second > 0, "The calls per second must be above 0."),
+            (self.capacity is None or self.capacity >= 1, "The capacity must be 1 or more."),
+            (self.queue_limit is None or self.queue_limit >= 0, "The queue limit must be 0 or more."),
+            *user_faults(self.users),
         ]
-
-
-def settle_after_s(text: str) -> float | None:
-    """
-    Seconds given by a flag's text, or None for `never`.
-
-    Raises:
-        SimulatorError: the text is neither a number nor `never`.
-    """
-    if text.strip().lower() == "never":
-        return None
-    try:
-        return float(text)
-    except ValueError as exc:
-        raise SimulatorError(f"The settle time must be a number of seconds or never, not {text!r}.") from exc

@@ -9,6 +9,7 @@ from worker.simulator.config import SimulatorError
 from worker.simulator.services import CloudState
 
 PREFIX = "/_simulator"
+CLOCK_MOST_S = 10 * 365 * 86_400.0  # more could leave the years that a date can hold
 FIXED_FIELDS = frozenset({"id", "router_id"})  # the cloud's own indexes hang on them
 
 
@@ -32,6 +33,9 @@ class ControlApi:
             web.delete(f"{PREFIX}/faults", self._clear_faults),
             web.delete(f"{PREFIX}/faults/{{number}}", self._remove_fault),
             web.post(f"{PREFIX}/services/{{id}}", self._change_service),
+            web.post(f"{PREFIX}/tokens/revoke", self._revoke_tokens),
+            web.post(f"{PREFIX}/users/{{name}}/password", self._change_password),
+            web.post(f"{PREFIX}/clock", self._set_clock),
             web.post(f"{PREFIX}/reset", self._reset),
             web.route("*", f"{PREFIX}{{tail:(/.*)?}}", self._unknown),
         ]
@@ -71,9 +75,31 @@ class ControlApi:
             changes = _checked_changes(await _received(request), set(service.attributes) - FIXED_FIELDS)
         except SimulatorError as exc:
             return _wrong(str(exc))
-        service.attributes.update(changes)
-        service.is_pinned = service.is_pinned or "status" in changes
+        service.spoil(changes)
         return _json(service.attributes)
+
+    async def _revoke_tokens(self, request: web.Request) -> web.Response:
+        try:
+            revoked = self._state.accounts.revoke(_user_name(await _received(request)))
+        except SimulatorError as exc:
+            return _wrong(str(exc))
+        return _json({"revoked": revoked})
+
+    async def _change_password(self, request: web.Request) -> web.Response:
+        try:
+            password = _password(await _received(request))
+            self._state.accounts.change_password(request.match_info["name"], password)
+        except SimulatorError as exc:
+            return _wrong(str(exc))
+        return web.Response(status=204)
+
+    async def _set_clock(self, request: web.Request) -> web.Response:
+        try:
+            self._state.clock_ahead_s = _ahead_s(await _received(request))
+        except SimulatorError as exc:
+            return _wrong(str(exc))
+        self._state.notify()
+        return _json({"now_s": self._state.now_s()})
 
     async def _reset(self, _request: web.Request) -> web.Response:
         self._state.reset()
@@ -89,6 +115,33 @@ async def _received(request: web.Request) -> object:
     except orjson.JSONDecodeError as exc:
         raise SimulatorError(f"The body is not JSON: {exc}.") from exc
     return data
+
+
+def _user_name(data: object) -> str | None:
+    name = _only(data, "user")
+    if not isinstance(name, str | None):
+        raise SimulatorError("user must be a user's name; leave it out for all users.")
+    return name
+
+
+def _password(data: object) -> str:
+    password = _only(data, "password")
+    if not isinstance(password, str):
+        raise SimulatorError("password must be a text.")
+    return password
+
+
+def _ahead_s(data: object) -> float:
+    ahead_s = _only(data, "ahead_s")
+    if isinstance(ahead_s, bool) or not isinstance(ahead_s, int | float) or abs(ahead_s) > CLOCK_MOST_S:
+        raise SimulatorError("ahead_s must be a number of seconds, up to ten years, below 0 for a slow clock.")
+    return float(ahead_s)
+
+
+def _only(data: object, name: str) -> object:
+    if not isinstance(data, dict) or set(data) - {name}:
+        raise SimulatorError(f"The body must be a JSON object with no key but {name}.")
+    return data.get(name)
 
 
 def _checked_changes(changes: object, changeable: set[str]) -> dict[str, object]:

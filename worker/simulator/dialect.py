@@ -3,20 +3,26 @@ The form of a dialect: what a cloud accepts, answers and refuses, as data, and t
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from worker.simulator.bodies import Voice
+from worker.simulator.users import Caller
 
 _TYPE_WORDS = {str: "a string", int: "an integer", bool: "a boolean"}
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class RefusalError(Exception):
     """
-    The cloud says no; `kind` is a key of the dialect's errors.
+    The cloud says no; `kind` is a key of the errors of the service that was asked.
     """
 
-    def __init__(self, kind: str, **details: str) -> None:
+    def __init__(self, kind: str, headers: Mapping[str, str] | None = None, **details: str) -> None:
         super().__init__(kind)
         self.kind = kind
+        self.headers = headers or {}
         self.details = details
 
 
@@ -33,6 +39,7 @@ class Parameter:
         most: most characters; None where the document gives no limit.
         only: the single value accepted, if there is only one.
         default: what the answer shows when nothing was sent.
+        is_uuid: must have the form of a UUID.
     """
 
     kind: type[str] | type[int] | type[bool]
@@ -42,30 +49,40 @@ class Parameter:
     most: int | None = None
     only: object = None
     default: object = None
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorForm:
-    """
-    How one kind of refusal looks on the wire.
-
-    Attributes:
-        status: HTTP status.
-        body: makes the JSON body out of code, message and request id.
-        code: error code or type.
-        message: text with the places that the refusal's details fill.
-    """
-
-    status: int
-    body: Callable[[str, str, str], dict[str, object]]
-    code: str
-    message: str
+    is_uuid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """
     The rules of one cloud.
+
+    Attributes:
+        name: what people call it.
+        path: of the collection.
+        member: key of one service in bodies.
+        collection: key of many.
+        parameters: the request table.
+        unsupported: parameters refused as not supported.
+        answer_fields: what is shown of a service, in this order.
+        first_status: status of a new service.
+        services_per_vpc: 0 means no limit.
+        services_per_vpc_active_active: the same, in the active-active scenario.
+        external_ip_roles: may set `external_v4_ip` in every tenant.
+        external_ip_own_tenant_roles: may set it in their own.
+        v4_pool: where `external_v4_ip` comes from.
+        v4_first: the first one given.
+        v6_first: the first `external_v6_ip` given.
+        voice: how its refusals look, and which headers carry the request id.
+        read_only_roles: may list and show only.
+        other_tenant_roles: may create for another project.
+        all_seeing_roles: see the services of every project.
+        answer_only: attributes that are shown and refused in a request.
+        filters: query parameters of a list; others are refused, or ignored if this is None.
+        is_tenant_guarded: refuses another project's `tenant_id` even where nobody has to log in.
+        is_token_first: looks at the token before it looks at the path.
+        is_scope_domain_needed: a login must name the domain of a project it names.
+        is_signing_known: a signature can stand in for a token.
     """
 
     name: str
@@ -83,7 +100,16 @@ class Dialect:
     v4_pool: ipaddress.IPv4Network
     v4_first: ipaddress.IPv4Address
     v6_first: ipaddress.IPv6Address
-    errors: Mapping[str, ErrorForm]
+    voice: Voice
+    read_only_roles: frozenset[str]
+    other_tenant_roles: frozenset[str]
+    all_seeing_roles: frozenset[str] = field(default=frozenset())
+    answer_only: frozenset[str] = field(default=frozenset())
+    filters: frozenset[str] | None = None
+    is_tenant_guarded: bool = False
+    is_token_first: bool = False
+    is_scope_domain_needed: bool = False
+    is_signing_known: bool = True
 
 
 def checked_request(dialect: Dialect, body: object) -> dict[str, object]:
@@ -110,24 +136,42 @@ def checked_request(dialect: Dialect, body: object) -> dict[str, object]:
     return request
 
 
-def check_role(dialect: Dialect, role: str, own_tenant_id: str, request: Mapping[str, object]) -> None:
+def check_may_change(dialect: Dialect, caller: Caller) -> None:
     """
-    Lets a request pass that the caller's role allows (doc: Table 1, note at external_v4_ip).
+    Lets a create or a delete pass that the caller's role allows.
 
     Raises:
         RefusalError: `forbidden`.
     """
-    if "external_v4_ip" not in request or role in dialect.external_ip_roles:
+    if caller.role in dialect.read_only_roles:
+        raise RefusalError("forbidden", reason=f"the role {caller.role} may only read")
+
+
+def check_role(dialect: Dialect, caller: Caller, request: Mapping[str, object]) -> None:
+    """
+    Lets a request pass that the caller's role allows (doc: Table 1, note at external_v4_ip).
+
+    Raises:
+        RefusalError: `forbidden`, or `other_tenant` for another project's tenant_id.
+    """
+    check_may_change(dialect, caller)
+    is_own = request.get("tenant_id", caller.project_id) == caller.project_id
+    is_guarded = caller.is_known or dialect.is_tenant_guarded
+    if is_guarded and not is_own and caller.role not in dialect.other_tenant_roles:
+        raise RefusalError("other_tenant", role=caller.role)
+    if "external_v4_ip" not in request or caller.role in dialect.external_ip_roles:
         return
-    if role not in dialect.external_ip_own_tenant_roles:
-        raise RefusalError("forbidden", reason=f"the role {role} may not set external_v4_ip")
-    if request.get("tenant_id", own_tenant_id) != own_tenant_id:
-        raise RefusalError("forbidden", reason=f"the role {role} may set external_v4_ip only in its own tenant")
+    if caller.role not in dialect.external_ip_own_tenant_roles:
+        raise RefusalError("forbidden", reason=f"the role {caller.role} may not set external_v4_ip")
+    if not is_own:
+        raise RefusalError("forbidden", reason=f"the role {caller.role} may set external_v4_ip only in its own tenant")
 
 
 def _unknown(dialect: Dialect, name: str) -> str:
     if name in dialect.unsupported:
         return f"Parameter {name} is not supported."
+    if name in dialect.answer_only:
+        return f"Attribute '{name}' not allowed in POST."
     return f"Unrecognized attribute(s) '{name}'."
 
 
@@ -147,6 +191,8 @@ def _fault(parameter: Parameter, request: Mapping[str, object], name: str) -> st
 
 def _size_fault(parameter: Parameter, value: object) -> str | None:
     if isinstance(value, str):
+        if parameter.is_uuid and not _UUID.fullmatch(value):
+            return f"'{value}' is not a valid UUID"
         if len(value) < parameter.least:
             return f"it must have at least {parameter.least} character(s)"
         if parameter.most is not None and len(value) > parameter.most:

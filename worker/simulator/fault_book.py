@@ -6,14 +6,20 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from worker.simulator.bodies import FORMS
 from worker.simulator.config import SimulatorError
 from worker.simulator.fault_rule import FaultRule
-from worker.simulator.faults import KINDS, FaultKind
+from worker.simulator.faults import KINDS, LEFTOVERS, FaultKind
 
-ON = ("create", "list", "show", "delete", "any")
+ON = ("create", "list", "show", "delete", "token", "any")
 COMMON_KEYS = frozenset({"fault", "times", "match", "on", "share", "seed"})
 MATCHABLE = frozenset({"id", "router_id", "name", "tenant_id", "description", "order_id", "status"})
 SECONDS_OPTIONS = frozenset({"delay_s", "after_s"})
+CHOICES: dict[str, tuple[str, ...]] = {
+    "form": tuple(FORMS),
+    "leaves": tuple(LEFTOVERS),
+    "then": ("error", "hang", "close"),
+}
 
 
 class FaultBook:
@@ -160,8 +166,10 @@ def _option(name: str, value: object) -> object:
         raise SimulatorError("retry_after must be seconds, an HTTP date or null for no header.")
     if name == "status" and (type(value) is not int or not 200 <= value <= 599):
         raise SimulatorError("status must be an HTTP status, 200 to 599.")
-    if name == "then" and value not in ("error", "hang", "close"):
-        raise SimulatorError("then must be error, hang or close.")
+    if name in ("code", "message") and not isinstance(value, str):
+        raise SimulatorError(f"{name} must be a text.")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise SimulatorError(f"{name} must be one of {', '.join(CHOICES[name])}.")
     return value
 
 

@@ -15,7 +15,7 @@ class FaultRule:
     Attributes:
         number: its place in the list of faults since the start, from 1.
         fault: kind, a key of `KINDS`.
-        on: the call it strikes (create, list, show, delete), or any.
+        on: the call it strikes: create, list, show, delete or token (a login), or any of the first four.
         match: attributes the call must carry; those of the service for show and delete.
         share: chance to strike a call that matches, above 0, at most 1.
         luck: source of the draws against `share`.
@@ -36,7 +36,7 @@ class FaultRule:
         """
         True if it strikes this call; draws luck only when everything else matches.
         """
-        if self.on not in (call, "any"):
+        if self.on != call and (self.on != "any" or call == "token"):
             return False
         if any(subject.get(name) != value for name, value in self.match.items()):
             return False

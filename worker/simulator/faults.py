@@ -8,11 +8,18 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
+from worker.simulator.bodies import FORMS, Said
 from worker.simulator.call import Call
 from worker.simulator.fault_rule import FaultRule
 
 HTML_500 = b"<html><head><title>500 Internal Server Error</title></head><body><h1>500</h1></body></html>"
 NOT_JSON = b"Thank you for your order. It is being looked after."
+ERROR_CODE = "SimulatedError"
+ERROR_MESSAGE = "The simulator was told to say so."
+# cloud-api.md, Life of a service: an ERROR row, or a service that never gets an address, behind 500, 503, 409 or 400.
+LEFTOVERS: dict[str, dict[str, object]] = {"error": {"status": "ERROR"}, "no_address": {"external_v4_ip": None}}
+HALF_MADE_REFUSALS: dict[object, str] = {409: "in_error", 500: "server_error", 503: "unavailable"}
+WORDS = frozenset({"form", "code", "message"})
 SLOW_S = 5.0
 LATE_S = 1.0
 
@@ -67,6 +74,33 @@ async def _answer(call: Call, rule: FaultRule) -> web.StreamResponse:
     return call.send(status if isinstance(status, int) else 400, data, content_type=content_type, headers=headers)
 
 
+async def _error(call: Call, rule: FaultRule) -> web.StreamResponse:
+    await call.wait(rule.seconds("delay_s", 0.0))
+    options = rule.options
+    status = options.get("status", 500)
+    said = Said(
+        status if isinstance(status, int) else 500,
+        str(options.get("code", ERROR_CODE)),
+        str(options.get("message", ERROR_MESSAGE)),
+        call.request_id,
+    )
+    return call.say(FORMS[str(options.get("form", "neutron"))], said, _retry_headers(rule, None))
+
+
+async def _half_made(call: Call, rule: FaultRule) -> web.StreamResponse:
+    if call.maker:
+        call.maker.commit_half(call, LEFTOVERS[str(rule.options.get("leaves", "error"))])
+    match rule.options.get("then"):
+        case "hang":
+            return await _hang(call, rule)
+        case "close":
+            return call.cut()
+    refusal = HALF_MADE_REFUSALS.get(rule.options.get("status", 500))
+    if refusal is None or not WORDS.isdisjoint(rule.options):
+        return await _error(call, rule)
+    return call.refuse(refusal)
+
+
 async def _slow(call: Call, rule: FaultRule) -> web.StreamResponse:
     await call.wait(rule.seconds("delay_s", SLOW_S))
     return call.proceed()
@@ -97,7 +131,8 @@ async def _commit_then_500(call: Call, _rule: FaultRule) -> web.StreamResponse:
 
 
 async def _late_commit(call: Call, rule: FaultRule) -> web.StreamResponse:
-    call.commit_late(call, rule.seconds("after_s", LATE_S))
+    if call.maker:
+        call.maker.commit_late(call, rule.seconds("after_s", LATE_S))
     match rule.options.get("then"):
         case "hang":
             return await _hang(call, rule)
@@ -119,6 +154,8 @@ _RETRY_AFTER = frozenset({"retry_after"})
 _DELAY = frozenset({"delay_s"})
 _LATE = frozenset({"after_s", "delay_s", "then"})
 _ANSWER = frozenset({"status", "body", "retry_after"})
+_ERROR = WORDS | {"status", "delay_s", "retry_after"}
+_HALF = _ERROR | {"leaves", "then"}
 
 KINDS = {
     kind.name: kind
@@ -129,6 +166,7 @@ KINDS = {
         FaultKind("error_503", "503, nothing done", _error_503, _RETRY_AFTER),
         FaultKind("html_500", "500 as a web page, nothing done", _html_500),
         FaultKind("answer", "the status and body given, nothing done", _answer, _ANSWER),
+        FaultKind("error", "any error in any form of body, nothing done", _error, _ERROR),
         FaultKind("hang", "no answer, nothing done", _hang, _DELAY),
         FaultKind("close", "connection closed, nothing done", _close),
         # Done, and the answer comes late, wrong or never.
@@ -137,6 +175,7 @@ KINDS = {
         FaultKind("commit_then_close", "done, connection closed", _commit_then_close),
         FaultKind("commit_then_500", "done, answered 500", _commit_then_500),
         FaultKind("late_commit", "an error now, the service later", _late_commit, _LATE, is_for_create_only=True),
+        FaultKind("half_made", "badly made for good, and an error", _half_made, _HALF, is_for_create_only=True),
         FaultKind("truncated", "done, the answer breaks off", _truncated),
         FaultKind("not_json", "done, the answer is no JSON", _not_json),
     )

@@ -8,14 +8,18 @@ from itertools import islice
 from aiohttp import web
 
 from worker.simulator.dialect import RefusalError
-from worker.simulator.services import CloudState, Service
+from worker.simulator.services import CloudState
+from worker.simulator.shelf import Service
 
 Query = dict[str, list[str]]
 
 
-def page(state: CloudState, request: web.Request) -> dict[str, object]:
+PAGING = frozenset({"fields", "limit", "marker", "page_reverse", "sort_dir", "sort_key"})
+
+
+def page(state: CloudState, request: web.Request, project_id: str | None = None) -> dict[str, object]:
     """
-    The body of a list answer.
+    The body of a list answer; only the services of this project, unless it is None.
 
     A full page has a `next` link even when nothing follows, as in Neutron; a reader must bear an empty last page.
 
@@ -25,7 +29,7 @@ def page(state: CloudState, request: web.Request) -> dict[str, object]:
     query = {name: request.query.getall(name) for name in request.query}
     _check_supported(state, query)
     limit = _limit(query, state.config.page_limit)
-    services = list(islice(_matching(state, query), limit or None))
+    services = list(islice(_matching(state, query, project_id), limit or None))
     fields = set(query.get("fields", ()))
     body: dict[str, object] = {state.dialect.collection: [_chosen(service, fields) for service in services]}
     if limit and len(services) == limit:
@@ -35,6 +39,11 @@ def page(state: CloudState, request: web.Request) -> dict[str, object]:
 
 
 def _check_supported(state: CloudState, query: Query) -> None:
+    filters = state.dialect.filters
+    if filters is not None:
+        if unknown := sorted(set(query) - filters - PAGING):
+            raise RefusalError("invalid", reason=f"{unknown} is invalid attribute for filtering")
+        return
     for name in query:
         if name in state.dialect.unsupported:
             raise RefusalError("invalid", reason=f"Parameter {name} is not supported.")
@@ -48,10 +57,10 @@ def _limit(query: Query, page_limit: int) -> int:
     return min(wanted, page_limit) if wanted and page_limit else wanted or page_limit
 
 
-def _matching(state: CloudState, query: Query) -> Iterator[Service]:
-    after_seq = state.find(query["marker"][-1]).seq if "marker" in query else -1
+def _matching(state: CloudState, query: Query, project_id: str | None) -> Iterator[Service]:
+    after_seq = state.find(query["marker"][-1], project_id).seq if "marker" in query else -1
     filters = {name: set(texts) for name, texts in query.items() if name in state.dialect.answer_fields}
-    services = state.visible(query.get("router_id", []), after_seq)
+    services = state.visible(query.get("router_id", []), after_seq, project_id)
     return (each for each in services if _is_match(each, filters))
 
 

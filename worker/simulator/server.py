@@ -6,16 +6,21 @@ import asyncio
 import errno
 import signal
 from collections.abc import Callable
+from email.utils import formatdate
+from functools import partial
 
 from aiohttp import web
 
 from worker.simulator.cloud_api import CloudApi
 from worker.simulator.config import SimulatorConfig, SimulatorError
 from worker.simulator.control_api import ControlApi
+from worker.simulator.huawei import HUAWEI
+from worker.simulator.identity import IdentityApi
+from worker.simulator.openstack import OPENSTACK
 from worker.simulator.otc import OTC
 from worker.simulator.services import CloudState
 
-DIALECTS = {OTC.name: OTC}
+DIALECTS = {dialect.name: dialect for dialect in (HUAWEI, OPENSTACK, OTC)}
 BACKLOG = 1024  # many workers may connect at once
 SHUTDOWN_S = 1.0
 
@@ -66,7 +71,9 @@ async def start_simulator(config: SimulatorConfig) -> Simulator:
     state = CloudState(config, DIALECTS[config.dialect])
     closing = asyncio.Event()
     app = web.Application()
+    app.on_response_prepare.append(partial(_date, state))
     app.add_routes(ControlApi(state).routes())
+    app.add_routes(IdentityApi(state, closing).routes())
     app.router.add_route("*", "/{path:.*}", CloudApi(state, closing).handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
@@ -76,6 +83,12 @@ async def start_simulator(config: SimulatorConfig) -> Simulator:
         await runner.cleanup()
         raise SimulatorError(_why_not_listening(config, exc)) from exc
     return Simulator(_url(config.host, runner), state, runner, closing)
+
+
+async def _date(state: CloudState, _request: web.Request, answer: web.StreamResponse) -> None:
+    # aiohttp would write the machine's time; a test's cloud has its own.
+    if state.is_clock_own:
+        answer.headers["Date"] = formatdate(state.now_s(), usegmt=True)
 
 
 async def serve(config: SimulatorConfig, ready: Callable[[str], None]) -> None:

@@ -4,53 +4,24 @@ The cloud's memory: its VPN services, what became of them with time, and counts 
 
 import asyncio
 import heapq
-import ipaddress
 import itertools
 import random
-import uuid
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+from worker.simulator.accounts import Accounts
+from worker.simulator.admission import check_quota, check_room, check_router
+from worker.simulator.attributes import Birth, new_attributes
+from worker.simulator.capacity import Capacity, RateLimit
 from worker.simulator.config import SimulatorConfig
 from worker.simulator.dialect import Dialect, RefusalError
 from worker.simulator.fault_book import FaultBook
+from worker.simulator.key_ring import KeyRing
+from worker.simulator.shelf import Service, Shelf
 
-CALLS = ("create", "list", "show", "delete", "other")
-
-
-@dataclass(slots=True)
-class Service:
-    """
-    One VPN service.
-
-    Attributes:
-        seq: place in the order of creation, from 0.
-        attributes: what the cloud shows of it, in the order of the dialect.
-        visible_at: from when list and show see it, in seconds since the epoch.
-        is_pinned: its status was set by hand and no longer moves with time.
-    """
-
-    seq: int
-    attributes: dict[str, object]
-    visible_at: float
-    is_pinned: bool = False
-
-    @property
-    def id(self) -> str:
-        """
-        The service id.
-        """
-        return str(self.attributes["id"])
-
-    @property
-    def status(self) -> str:
-        """
-        The status now, as of the last call to the cloud.
-        """
-        return str(self.attributes["status"])
+CALLS = ("create", "list", "show", "delete", "other", "token")
 
 
 class CloudState:
@@ -62,24 +33,76 @@ class CloudState:
         self.config = config
         self.dialect = dialect
         self._news = asyncio.Event()
+        self._routers = None if config.routers is None else {router.id: router for router in config.routers}
         self.reset()
 
     def reset(self) -> None:
         """
         Back to the moment of the start: no services, all counts zero, the faults of the configuration.
         """
+        self.clock_ahead_s = 0.0
         self._random = random.Random(self.config.seed)  # noqa: S311 - test data, no secret
+        self.accounts = Accounts(self.config, self.now_s)
+        self.keys = KeyRing(self.config.users, self.now_s)
+        per_second = self.config.per_second
+        self.rate = None if per_second is None else RateLimit(per_second, self.now_s)
+        self.capacity = Capacity(self.config.capacity, self.config.queue_limit)
         self.faults = FaultBook(self.config.faults, self.config.seed)
-        self.services: dict[str, Service] = {}
+        self._shelf = Shelf()
         self.calls: Counter[str] = Counter(dict.fromkeys(CALLS, 0))
         self.answers: Counter[str] = Counter()
         self.creates = 0
-        self.duplicates: Counter[tuple[str, str]] = Counter()
-        self._ordered: list[Service | None] = []
-        self._by_router: dict[str, dict[str, Service]] = {}
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._ticket = itertools.count()
         self.notify()
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """
+        The services there are by id, oldest first, those included that no list shows yet.
+        """
+        return self._shelf.by_id
+
+    @property
+    def duplicates(self) -> Counter[tuple[str, str]]:
+        """
+        Services made although their router had one of that name, by router id and name.
+        """
+        return self._shelf.duplicates
+
+    @property
+    def failed_logins(self) -> Counter[str]:
+        """
+        Logins that failed, by account.
+        """
+        return self.accounts.failed_logins
+
+    @property
+    def peak_working(self) -> int:
+        """
+        Most creates that were ever worked on at once.
+        """
+        return self.capacity.peak_working
+
+    @property
+    def peak_waiting(self) -> int:
+        """
+        Most creates that ever stood in line.
+        """
+        return self.capacity.peak_waiting
+
+    @property
+    def is_clock_own(self) -> bool:
+        """
+        True if the cloud's time is not the machine's.
+        """
+        return self.config.clock is not time.time or self.clock_ahead_s != 0
+
+    def now_s(self) -> float:
+        """
+        The cloud's time, in seconds since the epoch.
+        """
+        return self.config.clock() + self.clock_ahead_s
 
     def notify(self) -> None:
         """
@@ -98,67 +121,61 @@ class CloudState:
         """
         Does what has fallen due: statuses that settle, services that were committed late.
         """
-        now = self.config.clock()
+        now = self.now_s()
         while self._due and self._due[0][0] <= now:
             heapq.heappop(self._due)[2]()
 
-    def create(self, request: Mapping[str, object]) -> Service:
+    def create(self, request: Mapping[str, object], project_id: str | None = None) -> Service:
         """
-        A new service for a request that passed every check.
+        A new service for a request that passed the checks of its own; of the configured project if none is given.
 
         Raises:
-            RefusalError: `conflict`, when the VPC has all the services it can have.
+            RefusalError: `quota`; `no_router`, `no_gateway` or `no_subnet`; `conflict`, when the VPC has all the
+                services it can have.
         """
         self.advance()
-        return self._add(request, self.config.clock())
+        return self._add(request, self.now_s(), project_id or self.config.tenant_id)
 
-    def create_late(self, request: Mapping[str, object], after_s: float) -> None:
+    def create_late(self, request: Mapping[str, object], after_s: float, project_id: str | None = None) -> None:
         """
-        Makes the service appear in `after_s` seconds, unless its VPC is full by then.
+        Makes the service appear in `after_s` seconds, unless there is no room for it by then.
         """
-        at = self.config.clock() + after_s
-        self._schedule(at, partial(self._add_if_free, dict(request), at))
+        at = self.now_s() + after_s
+        self._schedule(at, partial(self._add_if_free, dict(request), at, project_id or self.config.tenant_id))
 
-    def find(self, service_id: str) -> Service:
+    def find(self, service_id: str, project_id: str | None = None) -> Service:
         """
-        The service of that id.
+        The service of that id, if it is the project's; any project's if none is given.
 
         Raises:
             RefusalError: `not_found`, also while the service is not visible yet.
         """
         self.advance()
         service = self.services.get(service_id)
-        if service is None or service.visible_at > self.config.clock():
+        if service is None or service.visible_at > self.now_s() or not service.is_of(project_id):
             raise RefusalError("not_found", id=service_id)
         return service
 
-    def delete(self, service_id: str) -> None:
+    def delete(self, service_id: str, project_id: str | None = None) -> None:
         """
         Forgets the service.
 
         Raises:
             RefusalError: `not_found`; `conflict` in active-active (the API family refuses DELETE there).
         """
-        service = self.find(service_id)
+        service = self.find(service_id, project_id)
         if self.config.active_active:
             raise RefusalError("conflict", reason="A VPN service cannot be deleted in the active-active scenario.")
-        del self.services[service_id]
-        del self._by_router[str(service.attributes["router_id"])][service_id]
-        self._ordered[service.seq] = None
+        self._shelf.remove(service)
 
-    def visible(self, router_ids: list[str], after_seq: int = -1) -> Iterator[Service]:
+    def visible(self, router_ids: list[str], after_seq: int = -1, project_id: str | None = None) -> Iterator[Service]:
         """
         The services a list shows, oldest first, from the one after `after_seq`; all VPCs if none is named.
         """
         self.advance()
-        now = self.config.clock()
-        if router_ids:
-            found = [each for key in set(router_ids) for each in self._by_router.get(key, {}).values()]
-            found.sort(key=lambda service: service.seq)
-            chosen: Iterable[Service | None] = found
-        else:
-            chosen = itertools.islice(self._ordered, after_seq + 1, None)
-        return (each for each in chosen if each is not None and each.seq > after_seq and each.visible_at <= now)
+        now = self.now_s()
+        found = self._shelf.in_order(router_ids, after_seq)
+        return (each for each in found if each.visible_at <= now and each.is_of(project_id))
 
     def snapshot(self) -> dict[str, object]:
         """
@@ -176,18 +193,24 @@ class CloudState:
             ],
             "faults": self.faults.listed(),
             "faults_hit": dict(self.faults.hits),
+            "tokens": self.accounts.tokens.count(),
+            "failed_logins": dict(self.failed_logins),
+            "bad_signatures": dict(self.keys.bad_signatures),
+            "locked_keys": self.keys.locked(),
+            "peak_working": self.peak_working,
+            "peak_waiting": self.peak_waiting,
         }
 
-    def _add(self, request: Mapping[str, object], now: float) -> Service:
+    def _add(self, request: Mapping[str, object], now: float, project_id: str) -> Service:
+        owner_id = str(request.get("tenant_id", project_id))
         router_id = str(request["router_id"])
-        siblings = self._by_router.setdefault(router_id, {})
-        self._check_room(router_id, len(siblings))
-        service = Service(len(self._ordered), self._attributes(request, now), now + self.config.visible_after_s)
-        name = str(service.attributes["name"])
-        if any(other.attributes["name"] == name for other in siblings.values()):
-            self.duplicates[router_id, name] += 1
-        self.services[service.id] = siblings[service.id] = service
-        self._ordered.append(service)
+        check_quota(self.config, self._shelf.count_by_project[owner_id])
+        check_router(self._routers, request, owner_id)
+        check_room(self.config, self.dialect, router_id, self._shelf.count_on(router_id))
+        birth = Birth(self._shelf.next_seq, self._random.getrandbits(128), now)
+        attributes = new_attributes(self.dialect, request, owner_id, birth)
+        service = Service(birth.number, attributes, now + self.config.visible_after_s, owner_id)
+        self._shelf.add(service)
         self.creates += 1
         self.notify()
         if self.config.settle_after_s is not None:
@@ -195,40 +218,11 @@ class CloudState:
             self._schedule(now + self.config.settle_after_s, settle)
         return service
 
-    def _add_if_free(self, request: Mapping[str, object], at: float) -> None:
+    def _add_if_free(self, request: Mapping[str, object], at: float, project_id: str) -> None:
         try:
-            self._add(request, at)
+            self._add(request, at, project_id)
         except RefusalError:
             return
-
-    def _check_room(self, router_id: str, taken: int) -> None:
-        most = self.config.services_per_vpc
-        if most is None:
-            rules = self.dialect
-            most = rules.services_per_vpc_active_active if self.config.active_active else rules.services_per_vpc
-        if most and taken >= most:
-            reason = f"Only {most} VPN service(s) can be created for each VPC; router {router_id} has {taken}."
-            raise RefusalError("conflict", reason=reason)
-
-    def _attributes(self, request: Mapping[str, object], now: float) -> dict[str, object]:
-        number = len(self._ordered)
-        made: dict[str, object] = {
-            "tenant_id": self.config.tenant_id,
-            "external_v4_ip": self._v4_address(number),
-            **{name: row.default for name, row in self.dialect.parameters.items() if row.default is not None},
-            **request,
-            "id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
-            "status": self.dialect.first_status,
-            "external_v6_ip": str(self.dialect.v6_first + number),
-            # doc: created_at, in UTC and without a zone
-            "created_at": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
-        }
-        return {name: made.get(name) for name in self.dialect.answer_fields}
-
-    def _v4_address(self, number: int) -> str:
-        pool = self.dialect.v4_pool
-        offset = int(self.dialect.v4_first) - int(pool.network_address) + number
-        return str(ipaddress.IPv4Address(int(pool.network_address) + offset % pool.num_addresses))
 
     def _settled_status(self) -> str:
         luck = self._random.random()
