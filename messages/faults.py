@@ -43,6 +43,10 @@ CODES = MappingProxyType(
         "duplicate_attribute": "Two headers give the same attribute different values.",
         "not_a_time": "The text is not a time as RFC 3339 writes it, with an offset.",
         "unsupported_value": "The value is not one of the few that are allowed.",
+        # what is valid, and yet not served by this worker
+        "cloud_refuses": "The cloud that this worker serves takes no such field, or not this value.",
+        "tenant_unknown": "This worker has no account for the tenant.",
+        "tenant_forbidden": "The publisher may not ask for the tenant.",
         # about the list itself
         "too_many_errors": "There are more errors than are shown.",
     }

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from worker.cli.settings_table import settings_rows
 from worker.core.policy import Policy, WhenNotFound
 from worker.errors import SettingsError
+from worker.profiles import profile_named, profile_names
 from worker.settings import BrokerSettings, Settings, load_settings, unknown_variables
 
 SECRET = "p4ssw0rd"
@@ -51,6 +53,28 @@ class TestDefaults:
 
     def test_the_core_decides_by_the_same_numbers_as_without_settings(self) -> None:
         assert Policy() == load().policy
+
+    def test_the_cloud_is_called_as_fast_as_it_bears(self) -> None:
+        settings = load()
+
+        assert ("adaptive", None, None) == (settings.api_concurrency, settings.api_per_second, settings.api_per_minute)
+        assert (30.0, "none") == (settings.api_read_timeout_s, settings.tenant_check)
+
+    @pytest.mark.parametrize(("given", "kept"), [("7", 7), (7, 7), (" adaptive ", "adaptive"), ("5000", 5000)])
+    def test_calls_at_once_are_adaptive_or_a_number(self, given: object, kept: object) -> None:
+        assert kept == load(api_concurrency=given).api_concurrency
+
+    def test_a_rate_that_is_empty_is_no_limit(self, environment: pytest.MonkeyPatch) -> None:
+        environment.setenv("VPN_WORKER_API_PER_SECOND", "")
+        environment.setenv("VPN_WORKER_API_PER_MINUTE", "90.5")
+
+        assert (None, 90.5) == (load().api_per_second, load().api_per_minute)
+
+    @pytest.mark.parametrize("cloud", profile_names())
+    def test_the_profile_says_what_to_do_when_nothing_was_found(self, cloud: str) -> None:
+        settings = load(cloud=cloud)
+
+        assert profile_named(cloud).when_not_found is settings.policy.when_not_found
 
     def test_the_names_at_the_broker_follow_the_prefix(self, environment: pytest.MonkeyPatch) -> None:
         environment.setenv("VPN_WORKER_PREFIX", "shop")
@@ -97,6 +121,14 @@ class TestSources:
         monkeypatch.delenv("VPN_WORKER_API_URL")
 
         assert "vpn" == load_settings(kind=BrokerSettings).prefix
+
+    def test_who_does_not_need_the_cloud_needs_no_login(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("VPN_WORKER_API_URL")
+        monkeypatch.setenv("VPN_WORKER_ACCOUNTS_FILE", "/nowhere")
+
+        assert 20 == load_settings({}, Settings, is_cloud_needed=False).concurrency
+        with pytest.raises(SettingsError, match="VPN_WORKER_CONCURRENCY"):
+            load_settings({"concurrency": 0}, Settings, is_cloud_needed=False)
 
     def test_settings_do_not_change(self) -> None:
         with pytest.raises(ValueError, match="frozen"):
@@ -217,6 +249,19 @@ class TestFaults:
             ("auth_token", "line\nbreak"),
             ("auth_token", "töken"),
             ("prefix", ""),
+            ("cloud", "sky"),
+            ("tenant_check", "users"),
+            ("api_concurrency", 0),
+            ("api_concurrency", 5001),
+            ("api_concurrency", "many"),
+            ("api_concurrency", "1.5"),
+            ("api_concurrency", "٣"),
+            ("api_per_second", 0),
+            ("api_per_second", "inf"),
+            ("api_per_second", "nan"),
+            ("api_per_minute", -1),
+            ("api_read_timeout_s", 0),
+            ("api_read_timeout_s", 301),
         ],
     )
     def test_a_wrong_value_is_told_by_the_name_of_its_variable(self, name: str, value: object) -> None:
@@ -228,7 +273,10 @@ class TestFaults:
         said = faults(auth="none")
 
         assert [
-            "  VPN_WORKER_API_URL: is needed: The cloud's endpoint; `/v2.0/vpn/vpnservices` is added to it."
+            (
+                "  VPN_WORKER_API_URL: is needed: The cloud's endpoint; `/v2.0/vpn/vpnservices` is added to it. "
+                "Or give VPN_WORKER_REGION, from which its host is made."
+            )
         ] == said
 
     def test_a_token_is_needed_when_it_is_the_way_to_log_in(self) -> None:
@@ -295,3 +343,24 @@ class TestUnknownVariables:
             environment.setenv(name, "x")
 
         assert [] == unknown_variables()
+
+
+class TestTable:
+    @pytest.mark.parametrize(
+        ("name", "range_words", "default"),
+        [
+            ("CLOUD", f"one of {', '.join(profile_names())}", "otc"),
+            ("AUTH", "one of token, aksk, none", "token"),
+            ("PASSWORD (or ..._FILE)", "secret text", "none"),
+            ("ACCOUNTS_FILE", "path of a file", "none"),
+            ("API_CONCURRENCY", "adaptive, or a whole number from 1 to 5000", "adaptive"),
+            ("API_PER_MINUTE", "number, more than 0, at most 6000000", "none"),
+            ("HTTP_PORT", "whole number, at least 0, at most 65535", "none"),
+            ("RETENTION_S", "number, at least 60, at most 315360000", "2592000"),
+            ("USERNAME", "text", "none"),
+        ],
+    )
+    def test_a_row_says_what_can_be_given(self, name: str, range_words: str, default: str) -> None:
+        rows = {row["name"].removeprefix("VPN_WORKER_"): row for row in settings_rows()}
+
+        assert (range_words, default) == (rows[name]["range"], rows[name]["default"])

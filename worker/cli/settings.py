@@ -14,10 +14,14 @@ def settings(
 ) -> None:
     """
     List every setting with its range, default and help. Values are never shown.
+
+    Standard error says which accounts the settings of this shell lead to, and where each login comes from.
     """
-    from worker.cli.settings_table import settings_rows
+    from worker.cli.settings_table import login_lines, settings_rows
 
     rows = settings_rows()
+    for line in login_lines():
+        typer.echo(line, err=True)
     if json:
         import json as encoder
 

@@ -17,14 +17,6 @@ class WhenNotFound(Enum):
     IN_DOUBT = "in_doubt"
 
 
-#: By profile: a second POST is harmless only where the cloud allows one service per VPC (cloud API family, Three clouds).
-WHEN_NOT_FOUND = {
-    "otc": WhenNotFound.RETRY,
-    "huawei": WhenNotFound.RETRY,
-    "openstack": WhenNotFound.IN_DOUBT,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Policy:
     """

@@ -1,0 +1,90 @@
+"""
+Reads the settings, and tells everything that is wrong with them at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from worker.accounts.findings import Finding, Findings
+from worker.errors import SettingsError
+from worker.settings.access import find_access
+from worker.settings.broker import BrokerSettings
+from worker.settings.cloud import CloudSettings
+from worker.settings.secret_files import is_secret
+from worker.settings.variables import ENV_PREFIX, variable
+from worker.settings.working import Settings
+
+S = TypeVar("S", bound=BrokerSettings)
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    kind: type[S] = Settings,  # type: ignore[assignment]
+    *,
+    is_cloud_needed: bool = True,
+) -> S:
+    """
+    The settings from flags and environment, with the accounts that they lead to tried as far as that needs no network.
+
+    Args:
+        flags: field names and values; None means not given.
+        kind: which settings.
+        is_cloud_needed: without it, nobody looks whether there is a way to log in.
+
+    Raises:
+        SettingsError: with every fault, a line each.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        settings = kind(**given)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        faults = [_fault(error["loc"], error["msg"]) for error in exc.errors()]
+        if is_cloud_needed and issubclass(kind, CloudSettings):
+            wrong = {str(error["loc"][0]) for error in exc.errors() if error["loc"]}
+            faults += _access_faults(_without(wrong, given), {fault.place for fault in faults})
+        raise _wrong(faults) from None
+    if is_cloud_needed and (faults := _access_faults(settings, set())):
+        raise _wrong(faults) from None
+    return settings
+
+
+def unknown_variables() -> list[str]:
+    """
+    Names in the environment that look like settings and are none: most likely misspelt.
+    """
+    known = {variable(name) for name in Settings.model_fields}
+    known |= {f"{variable(name)}_FILE" for name, field in Settings.model_fields.items() if is_secret(field)}
+    return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
+
+
+def _without(wrong: set[str], given: Mapping[str, Any]) -> CloudSettings | None:
+    """
+    The cloud's settings with defaults for the wrong ones, so that the accounts can be looked at all the same.
+    """
+    if "auth" in wrong:
+        # How to log in is not known: whatever was said of the login would be guesswork.
+        return None
+    defaults = {name: field.default for name, field in CloudSettings.model_fields.items() if name in wrong}
+    return CloudSettings(**{**given, **defaults})
+
+
+def _access_faults(settings: BrokerSettings | None, told: set[str]) -> list[Finding]:
+    if not isinstance(settings, CloudSettings):
+        return []
+    findings = Findings()
+    find_access(settings, findings)
+    return [fault for fault in findings.faults if fault.place not in told]
+
+
+def _fault(place: tuple[int | str, ...], words: str) -> Finding:
+    words = words.removeprefix("Value error, ")
+    return Finding(variable(str(place[0])) if place else "settings", words)
+
+
+def _wrong(faults: list[Finding]) -> SettingsError:
+    return SettingsError("Settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))
