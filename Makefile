@@ -10,10 +10,10 @@ SOURCES := messages worker tests
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test chaos check format lock schema clean
+.PHONY: help demo run test test-cloud chaos bench check format lock schema clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.installed ## set up everything and show requests becoming services and events
 	@$(BIN)/vpn-worker demo
@@ -24,8 +24,17 @@ run: .venv/.installed ## the same set-up, kept running until Ctrl-C
 test: .venv/.installed-dev ## run all tests against a real RabbitMQ; ARGS="-k name" goes to pytest
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+test-cloud: .venv/.installed-dev ## check a real cloud: CLOUD_URL=https://... ROUTERS="id id"; deletes what it creates
+	@test -n "$(CLOUD_URL)" || { echo 'Which cloud? make test-cloud CLOUD_URL=https://vpc.region.example.com' \
+		'ROUTERS="router-id router-id" (CLOUD_URL=catalog: the login knows); docs/clouds.md says how to log in.' >&2; exit 2; }
+	@$(BIN)/python -m pytest tests/cloud_contract --timeout 900 --cloud-url "$(CLOUD_URL)" --routers "$(ROUTERS)" $(ARGS)
+
 chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 12 minutes
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+bench: .venv/.installed-dev ## API calls for each service, and where the adaptive limit settles; 12 minutes
+	@$(BIN)/python -m benchmarks.adaptive_limit
+	@$(BIN)/python -m benchmarks.fair_weather $(ARGS)
 
 check: .venv/.installed-dev ## format, lint, types and import rules
 	@echo "ruff format" && $(BIN)/ruff format --quiet --check $(SOURCES)

@@ -7,15 +7,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from worker.cloud.client import CloudClient, Endpoint
+from tests.clients import open_client
+from tests.virtual_time import VirtualLoop
+from worker.cloud.client import CloudClient
+from worker.cloud.login import Login, LoginFailed
+from worker.cloud.transport import Call, NoReply, Reply, Transport, TransportOptions
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 
+_EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -35,10 +43,21 @@ def connect(stack: AsyncExitStack) -> Callable[..., Awaitable[CloudClient]]:
     """
 
     async def connect(url: str, **settings: Any) -> CloudClient:
-        endpoint = Endpoint(url, **({"total_timeout_s": 5.0} | settings))
-        return await stack.enter_async_context(CloudClient(endpoint))
+        return await stack.enter_async_context(open_client(url, **({"total_timeout_s": 5.0} | settings)))
 
     return connect
+
+
+@pytest.fixture
+def open_transport(stack: AsyncExitStack) -> Callable[..., Awaitable[Transport]]:
+    """
+    Gives a transport with these options.
+    """
+
+    async def open_transport(**options: Any) -> Transport:
+        return await stack.enter_async_context(Transport(TransportOptions(**({"total_timeout_s": 5.0} | options))))
+
+    return open_transport
 
 
 @pytest.fixture
@@ -133,3 +152,110 @@ def answer_raw(listen: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable
         return server
 
     return answer_raw
+
+
+def http(status: str, body: bytes = b"", *headers: str) -> bytes:
+    """
+    An HTTP answer as it stands on the wire.
+    """
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """
+    A certificate authority of the test's own, and what it signed.
+    """
+
+    folder: Path
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "ca.pem"
+
+    def file(self, name: str) -> Path:
+        return self.folder / f"{name}.pem"
+
+    def key(self, name: str) -> Path:
+        return self.folder / f"{name}.key"
+
+    def sign(self, name: str, address: str, *period: str) -> None:
+        """
+        Makes a certificate for an address.
+        """
+        request, settings = self.folder / f"{name}.csr", self.folder / f"{name}.cnf"
+        settings.write_text(f"subjectAltName=IP:{address}\n", encoding="ascii")
+        openssl("req", "-new", *_EC_KEY, "-subj", f"/CN={name}", "-out", request, "-keyout", self.key(name))
+        signer = ("-CA", self.certificate, "-CAkey", self.key("ca"), "-CAcreateserial")
+        openssl("x509", "-req", "-in", request, *signer, "-extfile", settings, "-out", self.file(name), *period)
+
+    def server(self, name: str, *, wants_certificate: bool = False) -> ssl.SSLContext:
+        """
+        The TLS of a server with this certificate.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file(name), self.key(name))
+        if wants_certificate:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.certificate)
+        return context
+
+
+def openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """
+    Signed: a good certificate, one of another host, an expired one; and a stranger's that signed itself.
+    """
+    authority = Authority(tmp_path_factory.mktemp("tls"))
+    subject = ("-subj", "/CN=authority of the test", "-days", "2")
+    openssl("req", "-x509", *_EC_KEY, *subject, "-out", authority.certificate, "-keyout", authority.key("ca"))
+    authority.sign("good", "127.0.0.1", "-days", "2")
+    authority.sign("other", "127.0.0.9", "-days", "2")
+    authority.sign("expired", "127.0.0.1", "-days", "-1")
+    openssl(
+        "req", "-x509", *_EC_KEY, *subject, "-out", authority.file("stranger"), "-keyout", authority.key("stranger")
+    )
+    return authority
+
+
+async def ask(transport: Transport, login: Login, call: Call) -> Reply | NoReply | LoginFailed:
+    """
+    One call as the client makes it: logged in, and sent once more when the credentials were refused and renewed.
+    """
+    for _ in range(2):
+        sent = await login.headers(call)
+        if isinstance(sent, LoginFailed):
+            return sent
+        is_accepted = False
+        try:
+            reply = await transport.send(replace(call, headers=sent))
+            if not isinstance(reply, Reply) or reply.status != 401:
+                is_accepted = isinstance(reply, Reply)
+                return reply
+            failed = await login.renew(sent, reply.fault(), reply.cloud_time)
+            if failed is not None:
+                return failed
+        finally:
+            login.finished(sent, is_accepted=is_accepted)
+    return reply
+
+
+def in_virtual_time(play: Callable[[VirtualLoop, AsyncExitStack], Awaitable[None]]) -> None:
+    """
+    Plays something on a loop whose time jumps; what the stack holds is closed afterwards.
+    """
+
+    async def whole() -> None:
+        async with AsyncExitStack() as stack:
+            await play(loop, stack)
+
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(whole())
+    finally:
+        loop.finish()

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from worker.cloud.classify import TABLE, Class, classify, classify_look
-from worker.cloud.wire import Fault
+from worker.cloud.classify import TABLE, classify, classify_look
+from worker.core.meanings import Class, Fault
 
 UNKNOWN, REFUSED, BUSY = Class.UNKNOWN, Class.REFUSED, Class.BUSY
 CONFLICT, THROTTLED, CREDENTIALS, MISCONFIGURED = (
@@ -94,8 +94,8 @@ def a_fault(http_status: int, api_code: str | None = None, message: str = "") ->
         # 408: unknown when the body was fully sent, and it was when an answer came
         (408, None, UNKNOWN, "request_timeout"),
         # not in the table: the safe side
-        (301, None, UNKNOWN, "unexpected_answer"),
-        (302, None, UNKNOWN, "unexpected_answer"),
+        (301, None, UNKNOWN, "redirected"),
+        (302, None, UNKNOWN, "redirected"),
         (418, None, UNKNOWN, "unexpected_answer"),
         (507, None, UNKNOWN, "unexpected_answer"),
         (599, None, UNKNOWN, "unexpected_answer"),
@@ -151,7 +151,7 @@ def test_every_row_can_be_reached() -> None:
         (403, None, BUSY),
         (404, "NotFound", BUSY),
         (409, None, BUSY),
-        (302, None, BUSY),
+        (302, None, MISCONFIGURED),
         (429, None, THROTTLED),
         (401, None, CREDENTIALS),
         (404, None, MISCONFIGURED),

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.cloud.client import CloudClient, retry_after_s
+from worker.cloud.client import CloudClient
+from worker.cloud.transport import retry_after_s
 from worker.core.answers import (
     Busy,
     Conflict,
@@ -133,6 +134,8 @@ async def test_a_wrong_path_is_a_configuration_fault(
         ({"fault": "commit_then_hang"}, Unknown, 1),
         ({"fault": "truncated"}, Unknown, 1),
         ({"fault": "not_json"}, Unknown, 1),
+        ({"fault": "error"}, Unknown, 0),
+        ({"fault": "half_made"}, Unknown, 1),
     ],
     ids=str,
 )
@@ -176,7 +179,7 @@ async def test_a_create_that_is_cut_on_a_used_connection_is_not_sent_again(simul
         ({"fault": "error_503", "retry_after": 7}, Busy),
         ({"fault": "html_500"}, Busy),
         ({"fault": "answer", "status": 200, "body": "{"}, Busy),
-        ({"fault": "answer", "status": 302, "body": ""}, Busy),
+        ({"fault": "answer", "status": 302, "body": ""}, Misconfigured),
         ({"fault": "answer", "status": 405, "body": ""}, Misconfigured),
         ({"fault": "close", "times": None}, Busy),
         ({"fault": "hang"}, Busy),

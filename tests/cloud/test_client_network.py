@@ -153,7 +153,8 @@ async def test_a_redirect_is_not_followed(connect: Connect, answer_raw: AnswerRa
 
     assert isinstance(created, Unknown)
     assert 302 == created.trouble.http_status
-    assert isinstance(listed, Busy)
+    assert isinstance(listed, Misconfigured)
+    assert f"redirects to {other.url}/v2.0/vpn/vpnservices" in listed.trouble.message
     assert [] == other.requests
 
 

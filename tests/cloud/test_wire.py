@@ -13,7 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.cloud.wire import Fault, read_fault, read_service, read_services
+from worker.cloud.wire import read_fault, read_service, read_services
+from worker.core.meanings import Fault
+from worker.profiles import profile_named
+
+OTC = profile_named("otc")
 
 EXAMPLE = Path(__file__).parents[1] / "wire" / "api" / "example-response.json"
 JSON = st.recursive(
@@ -90,7 +94,7 @@ def test_codes_and_request_ids_are_short_and_harmless_too() -> None:
 
 
 def test_the_documents_example_is_read() -> None:
-    service = read_service(EXAMPLE.read_bytes())
+    service = read_service(EXAMPLE.read_bytes(), OTC)
 
     assert service is not None
     assert ("5c561d9d-eaea-45f6-ae3e-08d1a7080828", "PENDING_CREATE") == (service.id, service.status)
@@ -112,7 +116,7 @@ def test_the_documents_example_is_read() -> None:
     ],
 )
 def test_without_an_id_there_is_no_service(body: bytes) -> None:
-    assert read_service(body) is None
+    assert read_service(body, OTC) is None
 
 
 @pytest.mark.parametrize(
@@ -132,14 +136,14 @@ def test_created_at_is_utc_or_nothing(text: object, moment: datetime | None) -> 
     """
     A day without a time would be read as its midnight, and a service of ours as one made before our request.
     """
-    service = read_service(json.dumps({"vpnservice": {"id": "s", "created_at": text}}).encode())
+    service = read_service(json.dumps({"vpnservice": {"id": "s", "created_at": text}}).encode(), OTC)
 
     assert service is not None
     assert moment == service.created_at
 
 
 def test_unknown_fields_and_statuses_are_kept() -> None:
-    service = read_service(b'{"vpnservice": {"id": "s", "status": "FROZEN", "colour": {"deep": [1]}}}')
+    service = read_service(b'{"vpnservice": {"id": "s", "status": "FROZEN", "colour": {"deep": [1]}}}', OTC)
 
     assert service is not None
     assert ("FROZEN", {"deep": [1]}) == (service.status, service.attributes["colour"])
@@ -151,7 +155,7 @@ def test_a_list_page_gives_its_services_and_the_next_link() -> None:
         "vpnservices_links": [{"rel": "previous", "href": "http://x/?p=0"}, {"rel": "next", "href": "http://x/?p=2"}],
     }
 
-    read = read_services(json.dumps(page).encode())
+    read = read_services(json.dumps(page).encode(), OTC)
 
     assert read is not None
     assert (["a", "b"], "http://x/?p=2") == ([one.id for one in read[0]], read[1])
@@ -161,7 +165,7 @@ def test_a_list_page_gives_its_services_and_the_next_link() -> None:
 def test_without_a_next_link_a_page_is_the_last(links: object) -> None:
     page = {"vpnservices": [], "vpnservices_links": links}
 
-    assert ((), None) == read_services(json.dumps(page).encode())
+    assert ((), None) == read_services(json.dumps(page).encode(), OTC)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"vpnservices": null}', b'{"vpnservices": {}}', b"<html>"])
@@ -169,7 +173,7 @@ def test_what_is_no_list_is_not_taken_for_an_empty_one(body: bytes) -> None:
     """
     An empty list means "not found", and leads to another POST.
     """
-    assert read_services(body) is None
+    assert read_services(body, OTC) is None
 
 
 @given(JSON)
@@ -181,10 +185,10 @@ def test_no_json_makes_a_reader_raise(value: object) -> None:
 
     for wrapped in (body, b'{"vpnservice": ' + body + b"}", b'{"vpnservices": [' + body + b"]}"):
         read_fault(500, wrapped, None)
-        read_service(wrapped)
-        read_services(wrapped)
+        read_service(wrapped, OTC)
+        read_services(wrapped, OTC)
 
 
 @given(st.fixed_dictionaries({}, optional={"id": JSON, "status": JSON, "created_at": JSON | st.datetimes().map(str)}))
 def test_no_service_makes_a_reader_raise(shown: object) -> None:
-    read_service(json.dumps({"vpnservice": shown}).encode())
+    read_service(json.dumps({"vpnservice": shown}).encode(), OTC)

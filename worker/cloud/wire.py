@@ -4,7 +4,7 @@ The cloud's error bodies and services, as the documents describe them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,33 +12,22 @@ import orjson
 
 from messages.services import created_at_of
 from worker.core.answers import Service
+from worker.core.meanings import Fault
+from worker.core.profile import Profile
 
 _MESSAGE_LIMIT = 500
 _CODE_LIMIT = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """
-    An error answer, whatever its dialect.
-
-    Attributes:
-        http_status: of the answer.
-        api_code: `NeutronError.type`, `error_code`, `code` or `errorCode`, at most 128 characters; None for HTML or
-            an empty body.
-        message: the cloud's words, at most 500 characters, on one line.
-        request_id: from the body or the headers.
-    """
-
-    http_status: int
-    api_code: str | None
-    message: str
-    request_id: str | None
-
-
-def read_fault(http_status: int, body: bytes, header_request_id: str | None) -> Fault:
+def read_fault(http_status: int, body: bytes, header_request_id: str | None, mask: Callable[[str], str] = str) -> Fault:
     """
     The error in `body`; every dialect of the family (source: the API family's error pages), HTML or nothing.
+
+    Args:
+        http_status: of the answer.
+        body: of the answer.
+        header_request_id: the cloud's request id, where the body has none.
+        mask: takes secrets out of the cloud's words. It gets them whole: half a secret would not be known for one.
     """
     read = _object(body)
     inner = read.get("NeutronError") or read.get("error") or read
@@ -48,47 +37,64 @@ def read_fault(http_status: int, body: bytes, header_request_id: str | None) -> 
     message = _first(inner, "message", "error_msg", "errorMsg", "detail", "title")
     request_id = _first(read, "request_id", "requestId") or header_request_id
     return Fault(
-        http_status, to_code(code), one_line(message or f"HTTP {http_status}", _MESSAGE_LIMIT), to_code(request_id)
+        http_status,
+        to_code(mask(code) if code else None),
+        one_line(mask(message) if message else f"HTTP {http_status}", _MESSAGE_LIMIT),
+        to_code(mask(request_id) if request_id else None),
     )
 
 
-def read_service(body: bytes) -> Service | None:
+def renamed(body: bytes, profile: Profile) -> bytes:
+    """
+    A create's body as this cloud names things; the document's own where it has no names of its own.
+    """
+    if profile.member == "vpnservice" and not profile.renames:
+        return body
+    asked: dict[str, object] = orjson.loads(body)["vpnservice"]
+    return orjson.dumps({profile.member: {profile.renames.get(name, name): value for name, value in asked.items()}})
+
+
+def read_service(body: bytes, profile: Profile) -> Service | None:
     """
     The service of a create or show answer; None when there is no `vpnservice.id` to go by.
     """
-    return to_service(_object(body).get("vpnservice"))
+    return to_service(_object(body).get(profile.member), profile)
 
 
-def read_services(body: bytes) -> tuple[tuple[Service, ...], str | None] | None:
+def read_services(body: bytes, profile: Profile) -> tuple[tuple[Service, ...], str | None] | None:
     """
     The services of one list page and the link to the next page; None when it is no list.
     """
     read = _object(body)
-    listed = read.get("vpnservices")
+    listed = read.get(profile.collection)
     if not isinstance(listed, list):
         return None
-    services = tuple(service for one in listed if (service := to_service(one)) is not None)
-    links = read.get("vpnservices_links")
+    services = tuple(service for one in listed if (service := to_service(one, profile)) is not None)
+    links = read.get(f"{profile.collection}_links")
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("rel") == "next" and isinstance(link.get("href"), str):
             return services, link["href"]
     return services, None
 
 
-def to_service(shown: object) -> Service | None:
+def to_service(shown: object, profile: Profile) -> Service | None:
     """
-    A service from the cloud's object, kept verbatim; None when it has no id.
+    A service from the cloud's object, kept verbatim but for what the profile renames; None when it has no id.
     """
     if not isinstance(shown, dict):
         return None
-    service_id, status = shown.get("id"), shown.get("status")
+    attributes: dict[str, Any] = shown
+    if profile.renames:
+        ours = {theirs: name for name, theirs in profile.renames.items()}
+        attributes = {ours.get(name, name): value for name, value in attributes.items()}
+    service_id, status = attributes.get("id"), attributes.get("status")
     if not isinstance(service_id, str) or not service_id:
         return None
-    created_at = created_at_of(shown.get("created_at"))
+    created_at = created_at_of(attributes.get("created_at"))
     return Service(
         service_id,
         status if isinstance(status, str) else None,
-        shown,
+        attributes,
         datetime.fromisoformat(created_at) if created_at else None,
     )
 

@@ -64,21 +64,25 @@ class Created:
 class Refused:
     """
     Repeating the same request cannot help. `names_leftover`: a half-made service is in the way, and its id is wanted.
+    `is_account_only`: it says nothing about other accounts.
     """
 
     trouble: Trouble
     names_leftover: bool = False
+    is_account_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
     """
     Nothing was created; the same request may work later. What was not even sent says nothing about the request.
+    `is_account_only`: it says nothing about other accounts.
     """
 
     trouble: Trouble
     retry_after_s: float | None = None
     was_sent: bool = True
+    is_account_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,12 @@ class Unknown:
 @dataclass(frozen=True, slots=True)
 class Misconfigured:
     """
-    Every request would fail like this one (credentials, endpoint); an operator must mend it.
+    Every request would fail like this one (credentials, endpoint); an operator must mend it. `is_account_only`: every
+    request of this account, out of several.
     """
 
     trouble: Trouble
+    is_account_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,137 @@
+"""
+The identity service's bodies (Identity API v3): what a login sends, what a token brings, and what its catalog offers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from yarl import URL
+
+from worker.accounts.account import ApplicationCredentials, Identity, PasswordCredentials
+from worker.cloud.transport import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """
+    What a login gave.
+
+    Attributes:
+        value: the token itself.
+        lifetime_s: how long it is good, from when it was asked for.
+        catalog: the services, as they came; None for none.
+    """
+
+    value: str = field(repr=False)
+    lifetime_s: float
+    catalog: object
+
+
+def login_body(credentials: PasswordCredentials | ApplicationCredentials) -> bytes:
+    """
+    The body of POST /v3/auth/tokens (Identity API v3, Password authentication; Authenticating with an application
+    credential, which has its project in itself and must not name one).
+
+    Raises:
+        SecretUnreadable: the secret's file cannot be read.
+    """
+    if isinstance(credentials, PasswordCredentials):
+        user = _named(credentials.user) | {"password": credentials.password.read()}
+        auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": user}}}
+        if credentials.project is not None:
+            auth["scope"] = {"project": _named(credentials.project)}
+        return orjson.dumps({"auth": auth})
+    by: dict[str, Any] = {"id": credentials.id} if credentials.id else {"name": credentials.name}
+    if not credentials.id and credentials.user is not None:
+        by["user"] = _named(credentials.user)
+    by["secret"] = credentials.secret.read()
+    return orjson.dumps({"auth": {"identity": {"methods": ["application_credential"], "application_credential": by}}})
+
+
+def _named(identity: Identity) -> dict[str, Any]:
+    if identity.id:
+        return {"id": identity.id}
+    domain = {"id": identity.domain_id} if identity.domain_id else {"name": identity.domain_name}
+    return {"name": identity.name, "domain": domain}
+
+
+def read_token(reply: Reply, now: datetime) -> Token | None:
+    """
+    The token of an answer; None when there is none, or nothing that can be read.
+
+    Args:
+        reply: to a login.
+        now: counts where neither `issued_at` nor the Date header tell when it was issued.
+    """
+    value = reply.headers.get("X-Subject-Token", "")
+    if reply.status not in {200, 201} or not value or not value.isascii() or not value.isprintable():
+        return None
+    try:
+        told = orjson.loads(reply.body)["token"]
+        issued_at = _moment(told["issued_at"]) if told.get("issued_at") else reply.cloud_time or now
+        lifetime_s = (_moment(told["expires_at"]) - issued_at).total_seconds()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return Token(value, lifetime_s, told.get("catalog")) if lifetime_s > 0 else None
+
+
+def _moment(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def endpoint_in(catalog: object, types: tuple[str, ...], interface: str, region: str | None) -> URL | str:
+    """
+    The URL of the first endpoint of the first of these types that the catalog has, without version.
+
+    Args:
+        catalog: of a token (Identity API v3, Service catalog).
+        types: of service, best first.
+        interface: public, internal or admin.
+        region: None for the only one there is.
+
+    Returns:
+        The URL, or in words why there is none.
+    """
+    services = [one for one in catalog if isinstance(one, dict)] if isinstance(catalog, list) else []
+    if not services:
+        return "The token has no catalog; name a project for the login, or set VPN_WORKER_API_URL."
+    offers = next((found for kind in types if (found := _endpoints(services, kind))), [])
+    if not offers:
+        there = ", ".join(sorted({str(one.get("type")) for one in services}))
+        return f"The catalog has no service of type {' or '.join(types)}; it has {there}."
+    fitting = [one for one in offers if one.get("interface") == interface]
+    if not fitting:
+        there = ", ".join(sorted({str(one.get("interface")) for one in offers}))
+        return f"The catalog has no {interface} endpoint of type {' or '.join(types)}; it has {there}."
+    regions = sorted({_region(one) for one in fitting})
+    if len(regions) > 1 and region is None:
+        return f"The catalog has more than one region; set one: {', '.join(regions)}."
+    urls = [str(one.get("url")) for one in fitting if region in {None, _region(one)}]
+    if not urls:
+        return f"The catalog has no endpoint in region {region}; it has {', '.join(regions)}."
+    return _base(urls[0]) or "The endpoint in the catalog is no URL; set VPN_WORKER_API_URL."
+
+
+def _endpoints(services: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    listed = (one.get("endpoints") for one in services if one.get("type") == kind)
+    return [one for some in listed if isinstance(some, list) for one in some if isinstance(one, dict)]
+
+
+def _region(endpoint: dict[str, Any]) -> str:
+    return str(endpoint.get("region") or endpoint.get("region_id") or "")
+
+
+def _base(text: str) -> URL | None:
+    try:
+        url = URL(text)
+    except ValueError:
+        return None
+    if url.scheme not in {"http", "https"} or not url.host:
+        return None
+    path = url.path.rstrip("/").removesuffix("/v2.0").rstrip("/")
+    return url.with_path(path)
