@@ -282,6 +282,10 @@ class EventHeaders(TypedDict):
     tracestate: NotRequired[str | None]
 
 
+API_REQUEST_ID = "apirequestid"
+"""The extension attribute of an event with the cloud's request id of the answer that decided it, where there is one."""
+
+
 def encode_event(event: VpnServiceEvent, **told: Unpack[EventHeaders]) -> Envelope:
     """
     The message to publish for an event: CloudEvents in binary mode, JSON body.

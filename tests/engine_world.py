@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from tests.clients import ANYBODY, open_client
 from tests.small_broker import SmallBroker
 from tests.virtual_time import VirtualLoop
-from worker.cloud.client import CloudClient, Endpoint
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.errors import LedgerError
@@ -206,6 +207,7 @@ class SmallWorker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_taking = True
         self._gate = Gate(world.policy)
+        self._opened = AsyncExitStack()
 
     async def start(self) -> None:
         world, loop, life = self._world, self._world.loop, self.life
@@ -213,14 +215,14 @@ class SmallWorker:
         self._ledger = SqliteLedger(world.ledger_path, self._owner, LEASE_S)
         with loop.held():
             await self._ledger.start()
-        self._client = CloudClient(Endpoint(world.simulator.url, total_timeout_s=API_TIMEOUT_S))
-        await self._client.__aenter__()
+        client = open_client(world.simulator.url, total_timeout_s=API_TIMEOUT_S)
+        self._client = await self._opened.enter_async_context(client)
         ledger = cast("Ledger", Mortal(self._ledger, life, loop, is_ledger=True))
         cloud = cast("Cloud", Mortal(self._client, life, loop))
         publisher = cast("Publisher", Mortal(world.broker, life, loop))
         teller = Teller(publisher, world.broker, clock, "/test")
         engine = Engine(Ports(ledger, cloud, teller, clock, self._gate), world.policy)
-        self._intake = Intake(Desk(ledger, engine, teller, clock, self._gate), world.policy)
+        self._intake = Intake(Desk(ledger, engine, teller, clock, self._gate, ANYBODY), world.policy)
         self._watching = asyncio.create_task(Watchman(self._gate, self._client, self, clock, world.policy).run())
 
     @property
@@ -290,6 +292,6 @@ class SmallWorker:
         Frees connections and files; the worker is dead.
         """
         await asyncio.gather(self._watching, *self._tasks, return_exceptions=True)
-        await self._client.__aexit__()
+        await self._opened.aclose()
         with self._world.loop.held():
             await self._ledger.close()

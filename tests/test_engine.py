@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from messages.envelope import Request, decode_request, encode_request
+from tests.clients import ANYBODY, open_client
 from tests.e2e.conftest import eventually
 from tests.stand_ins import Collector
-from worker.cloud.client import CloudClient, Endpoint
 from worker.core.job import Job, OutcomeKind, Phase, RequestKey, intend
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
-from worker.ports import Ack, Claimed, Delivery, Later
+from worker.ports import Ack, Claimed, Cloud, Delivery, Later
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 from worker.teller import Teller
 
@@ -52,11 +52,11 @@ class House:
     One worker without a broker: its engine and intake on a ledger and a cloud.
     """
 
-    def __init__(self, ledger: SqliteLedger, client: CloudClient, clock: Ahead, policy: Policy) -> None:
+    def __init__(self, ledger: SqliteLedger, client: Cloud, clock: Ahead, policy: Policy) -> None:
         self.ledger, self.clock, self.collector, self.gate = ledger, clock, Collector(), Gate(policy)
         teller = Teller(self.collector, self.collector, clock, "/test")
         self.engine = Engine(Ports(ledger, client, teller, clock, self.gate), policy)
-        self.intake = Intake(Desk(ledger, self.engine, teller, clock, self.gate), policy)
+        self.intake = Intake(Desk(ledger, self.engine, teller, clock, self.gate, ANYBODY), policy)
 
 
 @asynccontextmanager
@@ -72,7 +72,7 @@ async def houses(folder: Path, policy: Policy, *ahead_s: float) -> AsyncIterator
             ledger = SqliteLedger(folder / "ledger.sqlite3", f"worker-{number}", LEASE_S)
             await ledger.start()
             stack.push_async_callback(ledger.close)
-            client = await stack.enter_async_context(CloudClient(Endpoint(cloud.url)))
+            client = await stack.enter_async_context(open_client(cloud.url))
             built.append(House(ledger, client, Ahead(ahead), policy))
         yield cloud, built
 
@@ -145,7 +145,7 @@ async def test_with_marks_a_twin_of_somebody_else_is_not_taken_for_ours(tmp_path
     """
     policy = Policy(is_marking=True, reconcile_window_s=2.0)
     async with houses(tmp_path, policy, 0.0) as (cloud, (house,)):
-        async with CloudClient(Endpoint(cloud.url)) as somebody:
+        async with open_client(cloud.url) as somebody:
             await somebody.create(b'{"vpnservice": {"router_id": "r", "name": "a"}}')
         cloud.state.faults.add({"fault": "commit_then_close", "on": "create", "times": 1})
         verdict = await house.intake.handle(a_delivery({"router_id": "r", "name": "a"}))
@@ -162,7 +162,7 @@ async def test_with_marks_a_twin_of_somebody_else_is_not_taken_for_ours(tmp_path
 
 async def test_a_half_made_service_in_the_way_is_reported_with_its_id(tmp_path: Path) -> None:
     async with houses(tmp_path, Policy(), 0.0) as (cloud, (house,)):
-        async with CloudClient(Endpoint(cloud.url)) as somebody:
+        async with open_client(cloud.url) as somebody:
             await somebody.create(b'{"vpnservice": {"router_id": "r", "name": "older"}}')
         (leftover,) = cloud.state.services.values()
         body = {"NeutronError": {"type": "VPNGatewayInError", "message": "The gateway is in error.", "detail": ""}}
@@ -191,7 +191,7 @@ async def test_who_waited_longer_than_its_lease_gives_way_to_a_rival_on_its_rout
             return await waiting.ledger.counts() == {"ready": 1}
 
         await eventually(is_waiting, "request that waits")
-        async with CloudClient(Endpoint(cloud.url)) as client:
+        async with open_client(cloud.url) as client:
             rival = intend(a_job(a_request({"router_id": "r"}, "rival"), other.clock.now()), other.clock.now())
 
             assert Claimed(rival, is_new=True) == await other.ledger.claim(rival, other.clock.now())

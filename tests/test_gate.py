@@ -13,6 +13,7 @@ from worker.core.job import RequestKey
 from worker.core.killswitch import Mode
 from worker.core.policy import Policy
 from worker.gate import Gate
+from worker.pace import Pace
 
 LOST = Unknown(Trouble("answer_lost", "no answer"))
 MADE = Created(Service("vpn-1", "PENDING_CREATE", {"id": "vpn-1"}))
@@ -49,7 +50,8 @@ async def test_an_open_gate_lets_everybody_pass_and_post_at_once() -> None:
 
     async with asyncio.timeout(SOON_S), gate.turn() as first, gate.turn() as second:
         assert await gate.passed()
-        assert (True, True) == (first, second)
+        assert first is not None
+        assert second is not None
 
 
 async def test_nobody_passes_a_tripped_gate_until_a_probe_is_answered() -> None:
@@ -181,8 +183,8 @@ async def test_a_stop_ends_every_wait_without_a_post() -> None:
     passing = asyncio.create_task(gate.passed())
 
     async def post() -> bool:
-        async with gate.turn() as may_post:
-            return may_post
+        async with gate.turn() as turn:
+            return turn is not None
 
     posting = asyncio.create_task(post())
     await settled()
@@ -195,8 +197,8 @@ async def test_a_stop_ends_the_wait_for_a_turn() -> None:
     gate = trying()
 
     async def post() -> bool:
-        async with gate.turn() as may_post:
-            return may_post
+        async with gate.turn() as turn:
+            return turn is not None
 
     async with gate.turn():
         posting = asyncio.create_task(post())
@@ -234,3 +236,105 @@ async def test_a_refusal_is_an_answer_like_any_other() -> None:
     gate.heed_create(key(), Refused(Trouble("refused", "no", 400)))
 
     assert Mode.RUNNING is gate.switch.mode
+
+
+class TestPace:
+    async def test_a_turn_at_once_is_had_while_there_is_room_and_the_gate_is_open(self) -> None:
+        gate = Gate(Policy(), Pace(1, is_adaptive=False))
+        first, second = gate.try_turn(), gate.try_turn()
+
+        assert first is not None
+        assert second is None
+
+        first.end()
+        gate.close_for(60.0, "429")
+
+        assert gate.try_turn() is None
+        assert tripped().try_turn() is None
+
+    async def test_posts_and_look_ups_wait_for_room_in_order_of_arrival(self) -> None:
+        gate = Gate(Policy(), Pace(1, is_adaptive=False))
+        order: list[int] = []
+
+        async def enter(number: int) -> None:
+            async with gate.look_turn() if number % 2 else gate.turn() as turn:
+                assert turn is not None
+                order.append(number)
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(SOON_S):
+            async with gate.turn():
+                waiting = [asyncio.create_task(enter(number)) for number in range(6)]
+                await settled()
+
+                assert [] == order
+            await asyncio.gather(*waiting)
+
+        assert list(range(6)) == order
+
+    @pytest.mark.parametrize("is_look", [True, False])
+    async def test_a_stop_ends_the_wait_for_room(self, is_look: bool) -> None:
+        pace = Pace(1, is_adaptive=False)
+        gate = Gate(Policy(), pace)
+
+        async def enter() -> bool:
+            async with gate.look_turn() if is_look else gate.turn() as turn:
+                return turn is not None
+
+        async with gate.turn():
+            entering = asyncio.create_task(enter())
+            await settled()
+            gate.stop()
+            async with asyncio.timeout(SOON_S):
+                assert not await entering
+
+        assert (0, 0) == (pace.in_flight, pace.waiting)
+
+    async def test_who_is_cancelled_while_waiting_for_room_leaves_it_to_the_next(self) -> None:
+        pace = Pace(1, is_adaptive=False)
+        gate = Gate(Policy(), pace)
+
+        async def enter() -> None:
+            async with gate.turn():
+                await asyncio.Event().wait()
+
+        async with gate.turn() as held:
+            waiting = [asyncio.create_task(enter()) for _ in range(3)]
+            await settled()
+            waiting[0].cancel()
+            assert held is not None
+            held.end()  # in the same moment
+            await settled()
+
+            assert (1, 1) == (pace.in_flight, pace.waiting)
+
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            await settled()
+
+        assert (0, 0) == (pace.in_flight, pace.waiting)
+
+    async def test_a_gate_that_closed_while_one_waited_for_room_is_not_passed(self) -> None:
+        """
+        Whoever stood in line when the 429 came must not send the next call all the same.
+        """
+        gate = Gate(Policy(), Pace(1, is_adaptive=False))
+
+        async def enter() -> None:
+            async with gate.turn():
+                return
+
+        async with gate.turn() as held:
+            entering = asyncio.create_task(enter())
+            await settled()
+            gate.heed_create(key(), REFUSED_LOGIN)
+            assert held is not None
+            held.end()
+            await settled()
+
+            assert not entering.done()
+
+        gate.heed_probe(Listed(()))
+        async with asyncio.timeout(SOON_S):
+            await entering

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from messages.envelope import encode_request
+from tests.clients import ANYBODY
 from tests.stand_ins import Collector, Now
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
@@ -34,10 +35,13 @@ class NoCloud:
     A cloud that must not be called.
     """
 
-    async def create(self, body: bytes) -> CreateAnswer:
+    async def create(self, body: bytes, tenant_id: str | None) -> CreateAnswer:
         raise NotImplementedError
 
-    async def list_services(self, router_id: str) -> ListAnswer:
+    async def list_services(self, router_id: str, tenant_id: str | None) -> ListAnswer:
+        raise NotImplementedError
+
+    async def probe(self) -> ListAnswer:
         raise NotImplementedError
 
 
@@ -90,7 +94,7 @@ def intake_on(ledger: FailingLedger, gate: Gate) -> Intake:
     clock, collector = Now(), Collector()
     teller = Teller(collector, collector, clock, "/test")
     engine = Engine(Ports(ledger, NoCloud(), teller, clock, gate), Policy())
-    return Intake(Desk(ledger, engine, teller, clock, gate), Policy())
+    return Intake(Desk(ledger, engine, teller, clock, gate, ANYBODY), Policy())
 
 
 def delivery(crashes: int = 0) -> Delivery:
@@ -131,7 +135,7 @@ class CrashingCloud(NoCloud):
     A cloud whose client has a fault of ours.
     """
 
-    async def create(self, body: bytes) -> CreateAnswer:
+    async def create(self, body: bytes, tenant_id: str | None) -> CreateAnswer:
         raise RuntimeError("unforeseen")
 
 
@@ -144,7 +148,7 @@ async def test_a_request_that_crashes_again_and_again_ends_in_doubt_and_among_th
     await ledger.start()
     teller = Teller(collector, collector, clock, "/test")
     engine = Engine(Ports(ledger, CrashingCloud(), teller, clock, gate), Policy())
-    intake = Intake(Desk(ledger, engine, teller, clock, gate), Policy())
+    intake = Intake(Desk(ledger, engine, teller, clock, gate, ANYBODY), Policy())
     early = await intake.handle(delivery(CRASH_LIMIT - 2))
     told_early = list(collector.told)
     last = await intake.handle(delivery(CRASH_LIMIT - 1))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from messages.envelope import Envelope, encode_request
 from messages.events import VpnServiceCreated, decode_event
-from worker.cloud.client import CloudClient, Endpoint
+from tests.clients import ANYBODY, open_client
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.gate import Gate
@@ -67,9 +67,9 @@ async def test_a_look_up_does_not_take_the_service_of_a_request_that_is_still_on
     clock, collector, gate = Now(), Collector(), Gate()
     policy = Policy(reconcile_window_s=1.5)
     teller = Teller(collector, collector, clock, "/test")
-    async with CloudClient(Endpoint(cloud.url)) as client:
+    async with open_client(cloud.url) as client:
         engine = Engine(Ports(ledger, client, teller, clock, gate), policy)
-        intake = Intake(Desk(ledger, engine, teller, clock, gate), policy)
+        intake = Intake(Desk(ledger, engine, teller, clock, gate, ANYBODY), policy)
         specs: list[dict[str, object]] = [{"router_id": "r"}, {"router_id": "r", "name": "a"}]
         verdicts = await asyncio.gather(
             *(intake.handle(delivery(str(number), spec)) for number, spec in enumerate(specs))

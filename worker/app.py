@@ -22,7 +22,8 @@ from worker.broker.consumer import BrokerConsumer
 from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
-from worker.cloud.client import CloudClient, Endpoint
+from worker.cloud.clouds import Clouds, open_clouds
+from worker.composing import admission_of, cloud_options, pace_of
 from worker.core.killswitch import Mode
 from worker.engine import Engine, Ports
 from worker.errors import BrokerRefused
@@ -31,7 +32,7 @@ from worker.intake import Desk, Intake
 from worker.janitor import Janitor
 from worker.ledger.opening import open_ledger
 from worker.ports import Delivery
-from worker.settings import Settings, unknown_variables
+from worker.settings import Settings, access_of, unknown_variables
 from worker.telemetry.health import Check, serve_health
 from worker.teller import Teller
 from worker.watchman import Watchman
@@ -156,7 +157,7 @@ async def run_worker(settings: Settings, ready: Callable[[str], None]) -> None:
     if settings.stranger_window_s <= settings.api_timeout_s:
         # A redelivered request may still be on its way to the cloud from a worker that lost its broker.
         log.warning("settings.risky", name="VPN_WORKER_STRANGER_WINDOW_S", remedy="more than VPN_WORKER_API_TIMEOUT_S")
-    log.info("worker.starting", version=version("vpn-worker"), cloud=settings.cloud, api_url=settings.api_url)
+    log.info("worker.starting", version=version("vpn-worker"), cloud=settings.cloud)
     await _ensure_topology(settings)
     async with _composed(settings) as (worker, tasks):
         loop = asyncio.get_running_loop()
@@ -186,7 +187,13 @@ async def _ensure_topology(settings: Settings) -> None:
 @asynccontextmanager
 async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyncio.Task[None]]]]:
     clock = SystemClock()
-    gate = Gate(settings.policy)
+    access = access_of(settings)
+    for warning in access.warnings:
+        log.warning("settings.risky", remedy=warning)
+    for account in access.accounts:
+        origin = access.origins.get(account.name)
+        log.info("account.read", account=account.name, login=origin, api_url=account.api_url or "told by the login")
+    gate = Gate(settings.policy, pace_of(settings))
     url = settings.amqp_url.get_secret_value()
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     ledger = await open_ledger(settings.ledger_url.get_secret_value(), owner, settings.lease_s)
@@ -198,17 +205,22 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
         asyncio.create_task(consumer.run(), name="consumer"),
     ]
     try:
-        async with CloudClient(endpoint_of(settings)) as cloud:
+        async with open_clouds(cloud_options(settings, access)) as cloud:
+            # Readiness knows of a wrong password before the first request does.
+            await cloud.log_in()
             teller = Teller(publisher, replier, clock, settings.event_source)
             engine = Engine(Ports(ledger, cloud, teller, clock, gate), settings.policy)
-            intake = Intake(Desk(ledger, engine, teller, clock, gate), settings.policy)
+            intake = Intake(
+                Desk(ledger, engine, teller, clock, gate, admission_of(settings, access.accounts)), settings.policy
+            )
             watchman = Watchman(gate, cloud, consumer, clock, settings.policy)
             rounds = [
                 asyncio.create_task(watchman.run(), name="watchman"),
+                asyncio.create_task(cloud.keep_logged_in(), name="logins"),
                 asyncio.create_task(Janitor(ledger, clock, settings.retention_s).run(), name="janitor"),
             ]
             try:
-                async with _health(settings, consumer, publisher, gate):
+                async with _health(settings, _checks(consumer, publisher, gate, cloud)):
                     yield Worker(consumer, intake, gate, settings.shutdown_grace_s), [*links, *rounds]
             finally:
                 for task in rounds:
@@ -223,25 +235,29 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
 
 
 @asynccontextmanager
-async def _health(
-    settings: Settings, consumer: BrokerConsumer, publisher: BrokerPublisher, gate: Gate
-) -> AsyncIterator[None]:
+async def _health(settings: Settings, checks: Callable[[], dict[str, Check]]) -> AsyncIterator[None]:
     if settings.http_port is None:
         yield
         return
+    async with serve_health(settings.http_host, settings.http_port, checks) as url:
+        log.info("health.served", url=url)
+        yield
 
+
+def _checks(
+    consumer: BrokerConsumer, publisher: BrokerPublisher, gate: Gate, cloud: Clouds
+) -> Callable[[], dict[str, Check]]:
     def checks() -> dict[str, Check]:
         return {
             "consumer": Check(consumer.is_registered, "registered" if consumer.is_registered else "not registered"),
             "publisher": Check(publisher.is_open, "open" if publisher.is_open else "closed, or blocked by an alarm"),
             "cloud": _cloud_check(gate),
+            "credentials": _credentials_check(cloud),
             "ledger": Check(gate.ledger_trouble is None, gate.ledger_trouble or "writable, as far as it was asked"),
             "draining": Check(not gate.is_stopping, "draining" if gate.is_stopping else "no"),
         }
 
-    async with serve_health(settings.http_host, settings.http_port, checks) as url:
-        log.info("health.served", url=url)
-        yield
+    return checks
 
 
 def _cloud_check(gate: Gate) -> Check:
@@ -254,16 +270,8 @@ def _cloud_check(gate: Gate) -> Check:
             return Check(gate.pause is None, gate.pause or "running")
 
 
-def endpoint_of(settings: Settings) -> Endpoint:
-    """
-    The cloud as the settings describe it.
-    """
-    token = settings.auth_token.get_secret_value() if settings.auth == "token" and settings.auth_token else None
-    return Endpoint(
-        url=settings.api_url,
-        token=token,
-        total_timeout_s=settings.api_timeout_s,
-        connect_timeout_s=settings.api_connect_timeout_s,
-        connections=settings.concurrency,
-        user_agent=f"vpn-worker/{version('vpn-worker')}",
-    )
+def _credentials_check(cloud: Clouds) -> Check:
+    logins = cloud.logins
+    words = "; ".join(f"{name}: {login.words}" for name, login in logins.items())
+    # One account of several that is refused keeps its own requests waiting, and nobody else's.
+    return Check(any(login.is_well for login in logins.values()), words)

@@ -12,9 +12,21 @@ from typing import assert_never
 import structlog
 
 from messages.envelope import Request
+from messages.events import API_REQUEST_ID
 from messages.requests import described, to_api_body
 from worker.core.absorb import absorb_create, absorb_list
-from worker.core.answers import CreateAnswer, ListAnswer, Listed, Throttled, Trouble
+from worker.core.answers import (
+    Conflict,
+    CreateAnswer,
+    Created,
+    ListAnswer,
+    Listed,
+    Refused,
+    Throttled,
+    Trouble,
+    Unknown,
+)
+from worker.core.concurrency import Signal
 from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover, unsent
 from worker.core.killswitch import Mode, whose
 from worker.core.marking import marked
@@ -22,6 +34,7 @@ from worker.core.policy import Policy
 from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Tell, next_step
 from worker.core.telling import delayed_event, outcome_event
 from worker.gate import Gate
+from worker.pace import Turn
 from worker.patience import insist
 from worker.ports import Ack, Claimed, Clock, Cloud, Dead, Held, Later, Ledger, Reused, Saved, Verdict
 from worker.teller import Teller
@@ -88,7 +101,7 @@ class Engine:
         self._gate = ports.gate
         self._policy = policy
 
-    async def run(self, request: Request, job: Job, *, is_new: bool) -> Verdict:
+    async def run(self, request: Request, job: Job, *, is_new: bool, turn: Turn | None = None) -> Verdict:
         """
         Works on a claimed job until its outcome is told, or it must wait on a rung.
 
@@ -96,10 +109,11 @@ class Engine:
             request: what was asked, for the body to POST and the headers of the events.
             job: as claimed.
             is_new: our own claim wrote the row, so an intent in it is ours and nothing was sent yet.
+            turn: for the POST of such an intent; ended here when it was sent.
         """
         try:
             if is_new and job.phase is Phase.SENT:
-                job = await self._send(request, job)
+                job = await self._send(request, job, turn)
             while True:
                 job = recover(job)
                 step = next_step(job, self._clock.now(), self._policy)
@@ -150,15 +164,15 @@ class Engine:
     async def _post(self, request: Request, job: Job) -> Job:
         asked_at = self._clock.now()
         job = await self._until_open(request, job)
-        async with self._gate.turn() as may_post:
-            if not may_post:
+        async with self._gate.turn() as turn:
+            if turn is None:
                 raise _Stopping
             now = self._clock.now()
             if (now - asked_at).total_seconds() > _LONG_WAIT_S:
                 job = await self._claimed_again(job)
             if not isinstance(next_step(job, now, self._policy), Post):
                 return job  # it expired, or its deadline passed, while the gate was closed
-            return await self._send(request, await self._write_down(intend(job, now)))
+            return await self._send(request, await self._write_down(intend(job, now)), turn)
 
     async def _claimed_again(self, job: Job) -> Job:
         # Our lease may have ended meanwhile, and another request may have begun on the router: only a claim sees that.
@@ -168,18 +182,23 @@ class Engine:
             case Held() | Reused():
                 raise _TakenOver
 
-    async def _send(self, request: Request, job: Job) -> Job:
+    async def _send(self, request: Request, job: Job, turn: Turn | None) -> Job:
         rewrites = 0
         while self._is_stale(job):
             # The ledger was slow, or we were frozen: another worker may have taken the job over and sent it itself. And
             # whoever looks after a crash counts the window from the intent, so it must not be older than the POST.
             if rewrites == _MOST_REWRITES:
+                if turn is not None:
+                    turn.end()
                 return await self._write_down(unsent(job, self._clock.now(), _SLOW_LEDGER_DELAY_S))
             job = await self._write_down(replace(job, sent_at=self._clock.now()))
             rewrites += 1
         started_at = self._clock.now()
-        answer = await self._cloud.create(_body(request, job))
+        answer = await self._cloud.create(_body(request, job), job.tenant_id)
         now = self._clock.now()
+        if turn is not None:
+            is_created = isinstance(answer, Created)
+            turn.heard(signal_of(answer), (now - started_at).total_seconds() if is_created else None)
         blame = whose(self._gate.switch, job.key)
         self._gate.heed_create(job.key, answer)
         self._heed(answer)
@@ -208,8 +227,12 @@ class Engine:
 
     async def _look(self, request: Request, job: Job) -> Job:
         job = await self._until_open(request, job)
-        started_at = self._clock.now()
-        answer = await self._cloud.list_services(job.router_id)
+        async with self._gate.look_turn() as turn:
+            if turn is None:
+                raise _Stopping
+            started_at = self._clock.now()
+            answer = await self._cloud.list_services(job.router_id, job.tenant_id)
+            turn.heard(signal_of(answer))
         now = self._clock.now()
         self._gate.heed_look(job.key, answer)
         self._heed(answer)
@@ -271,7 +294,7 @@ class Engine:
     async def _tell(self, request: Request, job: Job, outcome: Outcome) -> Verdict:
         event = outcome_event(job, outcome)
         subject = event.service_id or job.router_id
-        await self._teller.tell(request, event, subject, sequence=job.replays, is_outcome=True)
+        await self._teller.tell(_with_ids(request, outcome), event, subject, sequence=job.replays, is_outcome=True)
         tell = log.warning if outcome.kind is OutcomeKind.IN_DOUBT else log.info
         tell(
             _TOLD[outcome.kind],
@@ -285,6 +308,31 @@ class Engine:
         if not outcome.is_dead_letter:
             return Ack()
         return Dead(outcome.kind.value, job.first_seen_at, job.attempts, event.error.message if event.error else "")
+
+
+def _with_ids(request: Request, outcome: Outcome) -> Request:
+    """
+    The request with the cloud's request id among the extension attributes that its event gets.
+    """
+    api_request_id = outcome.api_request_id or (outcome.trouble.api_request_id if outcome.trouble else None)
+    if api_request_id is None:
+        return request
+    return replace(request, extensions={**request.extensions, API_REQUEST_ID: api_request_id})
+
+
+def signal_of(answer: CreateAnswer | ListAnswer) -> Signal:
+    """
+    What an answer says about how many calls the cloud can take at once.
+    """
+    match answer:
+        case Throttled():
+            return Signal.THROTTLED
+        case Created() | Refused() | Conflict() | Listed():
+            return Signal.OK
+        case Unknown(trouble=trouble) if trouble.code == "answer_lost" or trouble.http_status == 504:
+            return Signal.TIMED_OUT
+        case _:
+            return Signal.FAILED
 
 
 def _body(request: Request, job: Job) -> bytes:

@@ -14,11 +14,13 @@ from worker.core.answers import CreateAnswer, ListAnswer
 from worker.core.job import RequestKey
 from worker.core.killswitch import KillSwitch, Mode, after_create, after_look, after_probe
 from worker.core.policy import Policy
+from worker.pace import Pace, Turn
 
 log = structlog.get_logger()
 
 #: A pause or a fault this long is waited out with the requests at hand; a longer one stops the taking.
 _SHORT_S = 5.0
+_NO_LIMIT = 100_000
 _LOOK_S = 1.0
 
 
@@ -31,10 +33,12 @@ class Gate:
 
     Args:
         policy: when the kill switch trips.
+        pace: how many calls may be under way at once.
     """
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, pace: Pace | None = None) -> None:
         self._policy = policy or Policy()
+        self._pace = pace or Pace(_NO_LIMIT, is_adaptive=False)
         self._closed_until_s: float = 0.0
         self._stopping = asyncio.Event()
         self._switch = KillSwitch()
@@ -154,28 +158,82 @@ class Gate:
             elif not await self.rest(left_s):
                 return False
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[bool]:
+    def try_turn(self) -> Turn | None:
         """
-        Entered when we may POST: at once as long as all is well, one after the other while the cloud is being tried.
+        A turn to POST, when it can be had at once; whoever takes it must end it.
+        """
+        return self._pace.try_take() if self.is_open else None
 
-        Gives False when the process is stopping and the POST must not be made.
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn | None]:
+        """
+        Entered when we may POST: as soon as the pace allows while all is well, one after the other while the cloud is
+        being tried.
+
+        Gives None when the process is stopping and the POST must not be made.
         """
         ticket = object()
         self._queue[ticket] = None
+        turn: Turn | None = None
         try:
-            while (may_post := await self.passed()) and self._switch.mode is Mode.TRYING:
-                # In order of arrival: who has just failed goes last, or nobody else would ever be tried.
-                if next(iter(self._queue)) is ticket:
+            while await self._is_next(ticket):
+                turn = await self._paced()
+                # It may have closed while we waited for our turn.
+                if turn is None or self.is_open or self._is_tried_by(ticket):
                     break
-                if self.is_stopping:
-                    may_post = False
-                    break
-                await self._news.wait()
-            yield may_post
+                turn.end()
+                turn = None
+            yield turn
         finally:
+            if turn is not None:
+                turn.end()
             del self._queue[ticket]
             self._tell()
+
+    @asynccontextmanager
+    async def look_turn(self) -> AsyncIterator[Turn | None]:
+        """
+        Entered when a look-up may be made, as soon as the pace allows. Gives None when the process is stopping first.
+        """
+        turn = await self._paced()
+        try:
+            yield turn
+        finally:
+            if turn is not None:
+                turn.end()
+
+    async def _is_next(self, ticket: object) -> bool:
+        """
+        Waits until we may try to POST. False: the process is stopping first.
+        """
+        while await self.passed():
+            # In order of arrival: who has just failed goes last, or nobody else would ever be tried.
+            if self._switch.mode is not Mode.TRYING or next(iter(self._queue)) is ticket:
+                return True
+            if self.is_stopping:
+                return False
+            await self._news.wait()
+        return False
+
+    def _is_tried_by(self, ticket: object) -> bool:
+        return self._switch.mode is Mode.TRYING and self._left_s() <= 0 and next(iter(self._queue)) is ticket
+
+    async def _paced(self) -> Turn | None:
+        turn = self._pace.try_take()
+        if turn is not None:
+            return turn
+        taking = asyncio.ensure_future(self._pace.take())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        is_ours = False
+        try:
+            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            is_ours = taking.done()
+            return taking.result() if is_ours else None
+        finally:
+            stopping.cancel()
+            if not is_ours:
+                taking.cancel()
+                taking.add_done_callback(_given_back)
 
     async def tripped(self) -> None:
         """
@@ -221,3 +279,9 @@ class Gate:
         # Everybody who waits for this event is woken; who comes later waits for the next.
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+def _given_back(taking: asyncio.Future[Turn]) -> None:
+    # It may have come in the very moment in which we left.
+    if not taking.cancelled() and taking.exception() is None:
+        taking.result().end()

@@ -11,14 +11,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from messages.envelope import Rejection, Request, decode_request
-from messages.faults import id_reused
-from worker.core.job import Job, RequestKey, open_job
+from messages.faults import FieldError, id_reused
+from worker.core.admission import Admission, faults
+from worker.core.job import Job, Phase, RequestKey, open_job
 from worker.core.marking import mark_for
 from worker.core.policy import Policy
 from worker.core.telling import rejected_event
 from worker.engine import HELD_DELAY_S, Engine
 from worker.errors import LedgerError
 from worker.gate import Gate
+from worker.pace import Turn
 from worker.patience import insist
 from worker.ports import Claim, Claimed, Clock, Dead, Delivery, GiveBack, Held, Later, Ledger, Reused, Verdict
 from worker.quarantine import Quarantine
@@ -38,7 +40,7 @@ _CRASHED = "an unforeseen error in the worker; see its log"
 @dataclass(frozen=True, slots=True)
 class Desk:
     """
-    Everything the intake works with.
+    Everything the intake works with; `admission` says whom it serves.
     """
 
     ledger: Ledger
@@ -46,6 +48,7 @@ class Desk:
     teller: Teller
     clock: Clock
     gate: Gate
+    admission: Admission
 
 
 class Intake:
@@ -88,6 +91,9 @@ class Intake:
         try:
             if isinstance(decoded, Rejection):
                 return await self._reject(decoded, delivery)
+            refusal = await self._refusal(decoded, delivery)
+            if refusal is not None:
+                return await self._reject(refusal, delivery)
             return await self._join_or_run(decoded, delivery)
         except LedgerError as exc:
             # Only a stop ends the patience with the ledger; the message stays where it is.
@@ -123,23 +129,43 @@ class Intake:
             future.set_result(verdict)
         return verdict
 
+    async def _refusal(self, request: Request, delivery: Delivery) -> Rejection | None:
+        wanted = request.body.vpnservice.model_dump(exclude_unset=True)
+        found = faults(self._desk.admission, wanted, delivery.envelope.user_id)
+        if not found:
+            return None
+        # What was taken before the settings changed is seen through: it may have been sent, or told, already.
+        known = await insist(self._desk.gate, lambda: self._desk.ledger.find(request.id, request.source))
+        return None if known else _rejected(request, found)
+
     async def _run(self, request: Request, delivery: Delivery) -> Verdict:
         async with self._turns.of(request.body.vpnservice.router_id):
-            match await self._claim(request, delivery):
-                case Claimed(job=claimed, is_new=is_new):
-                    return await self._desk.engine.run(request, claimed, is_new=is_new)
-                case Held(until=until):
-                    log.info("request.held_elsewhere", until=until.isoformat())
-                    return self._later(delivery, "another worker, or another request for the router, is at it")
-                case Reused():
-                    return await self._reject(_reused(request, delivery), delivery)
+            # Only with a turn at hand is the intent written together with the claim: the POST must follow it closely.
+            turn = None if delivery.is_redelivered else self._desk.gate.try_turn()
+            try:
+                return await self._run_in_turn(request, delivery, turn)
+            finally:
+                if turn is not None:
+                    turn.end()
+
+    async def _run_in_turn(self, request: Request, delivery: Delivery, turn: Turn | None) -> Verdict:
+        match await self._claim(request, delivery, turn):
+            case Claimed(job=claimed, is_new=is_new):
+                if turn is not None and not (is_new and claimed.phase is Phase.SENT):
+                    turn.end()
+                return await self._desk.engine.run(request, claimed, is_new=is_new, turn=turn)
+            case Held(until=until):
+                log.info("request.held_elsewhere", until=until.isoformat())
+                return self._later(delivery, "another worker, or another request for the router, is at it")
+            case Reused():
+                return await self._reject(_reused(request, delivery), delivery)
 
     def _later(self, delivery: Delivery, why: str) -> Later:
         # Nothing was done for this delivery: its copy is as suspect as it was itself.
         first_seen_at = self._first_seen_at(delivery)
         return Later(HELD_DELAY_S, first_seen_at, delivery.attempts, why, is_redelivered=delivery.is_redelivered)
 
-    async def _claim(self, request: Request, delivery: Delivery) -> Claim:
+    async def _claim(self, request: Request, delivery: Delivery, turn: Turn | None = None) -> Claim:
         fresh = self._fresh(request, delivery)
 
         async def try_claim() -> Claim:
@@ -150,7 +176,7 @@ class Intake:
                 now,
                 is_redelivered=delivery.is_redelivered,
                 published_at=delivery.published_at,
-                may_post=self._desk.gate.is_open,
+                may_post=turn is not None and self._desk.gate.is_open,
             )
             return await self._desk.ledger.claim(job, now)
 
@@ -210,12 +236,16 @@ class Intake:
 
 def _reused(request: Request, delivery: Delivery) -> Rejection:
     path = "message_id" if delivery.envelope.message_id == request.id else "ce-id"
+    return _rejected(request, (id_reused(path, request.id),))
+
+
+def _rejected(request: Request, errors: tuple[FieldError, ...]) -> Rejection:
     return Rejection(
         source=request.source,
         id=request.id,
         correlation_id=request.correlation_id,
         reply_to=request.reply_to,
-        errors=(id_reused(path, request.id),),
+        errors=errors,
         digest=request.digest,
         extensions=request.extensions,
         traceparent=request.traceparent,

@@ -158,17 +158,25 @@ class Replier(Protocol):
 class Cloud(Protocol):
     """
     The cloud's VPN service API. Never raises for what the cloud or the network does: that is an answer.
+
+    `tenant_id` chooses the account: the one the request names, None for the default.
     """
 
-    async def create(self, body: bytes) -> CreateAnswer:
+    async def create(self, body: bytes, tenant_id: str | None) -> CreateAnswer:
         """
-        POSTs `body` once. Not safe to repeat after Unknown.
+        POSTs `body` once; once more only where the first was refused for its login alone. Not safe to repeat after Unknown.
         """
         ...
 
-    async def list_services(self, router_id: str) -> ListAnswer:
+    async def list_services(self, router_id: str, tenant_id: str | None) -> ListAnswer:
         """
         Every service of a router, all pages. Safe to repeat.
+        """
+        ...
+
+    async def probe(self) -> ListAnswer:
+        """
+        A look-up for nobody, by an account that can log in: shows whether the cloud answers. Safe to repeat.
         """
         ...
 
@@ -347,7 +355,7 @@ class Showing(Protocol):
     The cloud, as far as a person needs it who decides about a request in doubt.
     """
 
-    async def show(self, service_id: str) -> Service | ListAnswer:
+    async def show(self, service_id: str, tenant_id: str | None) -> Service | ListAnswer:
         """
         One service by its id, Listed(()) when there is none, or why it could not be shown. Safe to repeat.
         """

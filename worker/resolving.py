@@ -133,7 +133,7 @@ class Resolver:
         service = (
             Service(resolution.service_id, None, {})
             if cloud is None
-            else await _shown(cloud, resolution.service_id, job.router_id)
+            else await _shown(cloud, resolution.service_id, job)
         )
         return resolved_created(job, service, self._clock.now())
 
@@ -161,17 +161,17 @@ class Resolver:
         await self._teller.tell(_asked(job, letters), event, subject, sequence=job.replays, is_outcome=True)
 
 
-async def _shown(cloud: Showing, service_id: str, router_id: str) -> Service:
-    answer = await cloud.show(service_id)
+async def _shown(cloud: Showing, service_id: str, job: Job) -> Service:
+    answer = await cloud.show(service_id, job.tenant_id)
     if isinstance(answer, Listed):
         raise CannotResolve(f"The cloud has no service {service_id}.")
     if not isinstance(answer, Service):
         raise CannotResolve(
             f"The cloud could not show service {service_id}: {answer.trouble.message} --unchecked does not ask it."
         )
-    if answer.attributes.get("router_id") != router_id:
+    if answer.attributes.get("router_id") != job.router_id:
         theirs = answer.attributes.get("router_id")
-        raise CannotResolve(f"Service {service_id} is on router {theirs}, the request was for {router_id}.")
+        raise CannotResolve(f"Service {service_id} is on router {theirs}, the request was for {job.router_id}.")
     if answer.status == "ERROR":
         # What the core makes of such an answer: a half-made leftover is never told as created.
         raise CannotResolve(f"Service {service_id} is in status ERROR: delete it, and resolve with --not-created.")

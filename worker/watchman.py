@@ -8,7 +8,6 @@ reconnect, and in the end it would park what nobody could work on.
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import structlog
 
@@ -65,8 +64,7 @@ class Watchman:
             delay_s = probe_delay_s(self._gate.switch, probes, self._clock.roll(), self._policy)
             if not await self._gate.rest(delay_s):
                 return False
-            # A router that nobody has: nothing is changed, and no trouble of one router can keep us shut.
-            answer = await self._cloud.list_services(str(uuid.uuid4()))
+            answer = await self._cloud.probe()
             probes += 1
             trouble = answer.trouble if isinstance(answer, Busy | Misconfigured) else None
             log.info("cloud.probed", probes=probes, trouble=trouble.message if trouble else None)

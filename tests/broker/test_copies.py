@@ -4,6 +4,7 @@ Copies of messages for the rungs and the dead letters: whatever came must be wri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from pamqp import commands, encode, header
 
 from messages.envelope import Envelope
 from worker.broker.decoding import read_anything
-from worker.broker.messages import to_copy
+from worker.broker.messages import to_copy, to_envelope
 
 FRAME_BYTES = 131_072
 
@@ -119,3 +120,51 @@ def test_ordinary_headers_are_read_as_before() -> None:
     flag = (1 << 13).to_bytes(2, "big")
 
     assert headers == read_header_frame(flag + encode.field_table(headers)).headers
+
+
+class Arrived:
+    """
+    A message as the client library gives it, as far as its user is concerned.
+    """
+
+    body = b"{}"
+    content_type = message_id = app_id = correlation_id = reply_to = None
+
+    def __init__(self, user_id: str | None, headers: Mapping[str, object]) -> None:
+        self.user_id = user_id
+        self.headers = dict(headers)
+
+
+def user_of(user_id: str | None, headers: Mapping[str, object], own_user: str | None = "worker") -> str | None:
+    return to_envelope(Arrived(user_id, headers), own_user).user_id  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("user_id", ["shop-a", None])
+@pytest.mark.parametrize("own", [{"x-vpn-first-seen": "2026-01-01"}, {"x-vpn-replays": 1}], ids=["rung", "replay"])
+def test_the_user_who_published_is_known_over_any_number_of_copies(user_id: str | None, own: dict[str, str]) -> None:
+    arrived = envelope({}, user_id=user_id)
+    for _ in range(3):
+        copy = to_copy(arrived, own, "worker")
+        arrived = to_envelope(Arrived(copy.user_id, copy.headers), "worker")  # type: ignore[arg-type]
+
+        assert "worker" == copy.user_id
+        assert user_id == arrived.user_id
+        assert "x-vpn-user-id" not in arrived.headers
+
+
+@pytest.mark.parametrize("user_id", ["shop-a", None])
+def test_what_a_publisher_writes_about_its_user_counts_for_nothing(user_id: str | None) -> None:
+    """
+    The broker validates the property, and nobody the header.
+    """
+    forged = {"x-vpn-user-id": "victim", "x-vpn-first-seen": "2026-01-01T00:00:00+00:00", "x-vpn-replays": 1}
+    arrived = to_envelope(Arrived(user_id, forged), "worker")  # type: ignore[arg-type]
+
+    assert user_id == arrived.user_id
+    assert "x-vpn-user-id" not in to_copy(arrived, {}, "worker").headers or user_id is not None
+    assert "victim" not in to_copy(arrived, {}, "worker").headers.values()
+    assert user_id == user_of(user_id, forged, own_user=None)
+
+
+def test_the_worker_s_own_user_may_publish_too() -> None:
+    assert "worker" == user_of("worker", {})

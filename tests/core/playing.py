@@ -72,6 +72,7 @@ class Fault(Enum):
     UNREACHABLE = "out of reach, nothing sent"
     THROTTLED = "throttled"
     MISCONFIGURED = "misconfigured"
+    ACCOUNT_REFUSED = "this account alone is refused"
 
     LOOK_FAILS = "look fails"
     LOOK_THROTTLED = "look throttled"
@@ -104,10 +105,11 @@ _DENIALS: dict[Fault, CreateAnswer] = {
     Fault.UNREACHABLE: Busy(a_trouble(None, code="unreachable"), was_sent=False),
     Fault.THROTTLED: Throttled(a_trouble(429, code="throttled")),
     Fault.MISCONFIGURED: Misconfigured(a_trouble(401, code="credentials_refused")),
+    Fault.ACCOUNT_REFUSED: Misconfigured(a_trouble(401, code="login_refused"), is_account_only=True),
 }
 #: Answers that take the attempt back; the process pauses or stops then.
 _FOR_ALL = {Fault.THROTTLED, Fault.MISCONFIGURED}
-_TAKEN_BACK = {Fault.UNREACHABLE, *_FOR_ALL}
+_TAKEN_BACK = {Fault.UNREACHABLE, Fault.ACCOUNT_REFUSED, *_FOR_ALL}
 _ELSEWHERE = a_service("elsewhere", router_id="another")
 
 

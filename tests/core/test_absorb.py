@@ -28,7 +28,7 @@ from worker.core.answers import (
 )
 from worker.core.job import Blame, Doubt, Job, Outcome, OutcomeKind, Phase, intend, recover, start_looking
 from worker.core.policy import Policy, WhenNotFound
-from worker.core.steps import Look, next_step
+from worker.core.steps import Look, Shelve, next_step
 
 IN_DOUBT = replace(POLICY, when_not_found=WhenNotFound.IN_DOUBT)
 NOBODY: frozenset[str] = frozenset()
@@ -101,6 +101,25 @@ class TestAnswersToACreate:
         job = answered(answer, intend(a_sent_job(), after(5)), now=after(6))
 
         assert (Phase.READY, 1, after(6)) == (job.phase, job.attempts, job.due_at)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Misconfigured(a_trouble(401), is_account_only=True),
+            Busy(a_trouble(None), was_sent=False, is_account_only=True),
+        ],
+    )
+    @pytest.mark.parametrize("blame", Blame)
+    def test_the_trouble_of_one_account_lets_its_requests_wait_on_a_rung_at_no_cost(
+        self, answer: CreateAnswer, blame: Blame
+    ) -> None:
+        """
+        The queue is everybody's, so they cannot wait there; and nobody is to blame but who looks after the account.
+        """
+        job = absorb_create(a_sent_job(attempts=3), answer, NOW, LUCK, POLICY, blame)
+
+        assert (Phase.READY, 2, after(120), None) == (job.phase, job.attempts, job.due_at, job.outcome)
+        assert Shelve(120.0, tell=True) == next_step(job, NOW, POLICY)
 
     def test_what_was_not_even_sent_spends_no_attempt_and_is_tried_again_soon(self) -> None:
         unsent = Busy(a_trouble(None, code="unreachable"), was_sent=False)

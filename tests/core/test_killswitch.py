@@ -90,6 +90,23 @@ class TestTripping:
         assert (Mode.STOPPED, 1, False) == (tripped.mode, tripped.trips, tripped.is_settings_fault)
         assert getattr(answer, "trouble", None) == tripped.cause
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Misconfigured(a_trouble(401), is_account_only=True),
+            Busy(a_trouble(None), was_sent=False, is_account_only=True),
+            Refused(a_trouble(403), is_account_only=True),
+        ],
+    )
+    def test_one_account_out_of_several_never_trips_it(self, answer: Any) -> None:
+        """
+        A trouble stays where it arose: the others' requests go on.
+        """
+        assert Mode.RUNNING is after_creates(*[answer] * 10 * LIMIT).mode
+        assert Mode.TRYING is after_creates(*[answer] * 3, switch=TRYING).mode or isinstance(answer, Refused)
+        if not isinstance(answer, Refused):
+            assert Mode.RUNNING is after_looks(*[answer] * 10 * LIMIT).mode
+
     def test_one_request_that_fails_for_ever_never_trips_it(self) -> None:
         switch = KillSwitch()
         for number in range(300):

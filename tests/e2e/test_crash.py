@@ -83,7 +83,7 @@ async def test_sigterm_finishes_what_is_under_way_and_leaves_the_rest_in_the_que
     shop: Shop, start_cloud: StartCloud, start_worker: StartWorker
 ) -> None:
     cloud = await start_cloud(services_per_vpc=0, latency_ms=300)
-    first = await start_worker(cloud.url, concurrency=20)
+    first = await start_worker(cloud.url, concurrency=20, api_concurrency=20)
     await shop.publish(*orders())
     await cloud.until(lambda state: state.calls["create"] >= 20)
     status = await first.child.stop()
@@ -171,7 +171,7 @@ async def test_the_worker_comes_back_by_itself_after_the_broker_was_killed(
         await apply_topology(node.amqp_url, Routes("vpn"))
         async with open_shop(node.amqp_url, "vpn") as shop:
             worker = await start_worker(
-                cloud.url, amqp_url=node.amqp_url, prefix="vpn", concurrency=20, stranger_window_s=1
+                cloud.url, amqp_url=node.amqp_url, prefix="vpn", concurrency=20, api_concurrency=20, stranger_window_s=1
             )
             await shop.publish(*orders())
             await cloud.until(lambda state: state.calls["create"] >= 20)

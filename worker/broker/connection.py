@@ -63,6 +63,13 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
         ) from exc
 
 
+def user_of(amqp_url: str) -> str:
+    """
+    As whom a connection to that URL logs in; RabbitMQ's default user when it names none.
+    """
+    return URL(amqp_url).user or "guest"
+
+
 @asynccontextmanager
 async def connected(amqp_url: str, role: str) -> AsyncIterator[AbstractConnection]:
     """

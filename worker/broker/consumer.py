@@ -16,7 +16,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from messages.routes import Routes
-from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, typed_errors
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, typed_errors, user_of
 from worker.broker.link import Link, Loss
 from worker.broker.messages import (
     ATTEMPTS,
@@ -104,6 +104,7 @@ class BrokerConsumer:
         self._prefetch = prefetch
         self._publisher = publisher
         self._link = Link(amqp_url, "consume")
+        self._user = user_of(amqp_url)
         self._arrived: asyncio.Queue[Delivery] = asyncio.Queue()
         self._acks: asyncio.Queue[tuple[_Token, asyncio.Future[None]]] = asyncio.Queue()
         self._session: _Session | None = None
@@ -298,7 +299,8 @@ class BrokerConsumer:
     async def _consume(self, session: _Session, room: int) -> None:
         async def register(message: AbstractIncomingMessage) -> None:
             session.unsettled[tag] += 1
-            self._arrived.put_nowait(_delivery(message, _Token(session, message.delivery_tag or 0, tag)))
+            token = _Token(session, message.delivery_tag or 0, tag)
+            self._arrived.put_nowait(_delivery(message, token, self._user))
 
         tag = f"vpn-worker-{uuid.uuid4().hex}"
         await session.channel.set_qos(prefetch_count=room, timeout=CALL_TIMEOUT_S)
@@ -308,9 +310,9 @@ class BrokerConsumer:
         log.info("consumer.registered", queue=self._routes.requests_queue, prefetch=room)
 
 
-def _delivery(message: AbstractIncomingMessage, token: _Token) -> Delivery:
+def _delivery(message: AbstractIncomingMessage, token: _Token, own_user: str) -> Delivery:
     return Delivery(
-        envelope=to_envelope(message),
+        envelope=to_envelope(message, own_user),
         # A copy from a rung is no redelivery to the broker, but its original may have been sent to the cloud.
         is_redelivered=bool(message.redelivered) or count(message.headers.get(REDELIVERED)) > 0,
         token=token,

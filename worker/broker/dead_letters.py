@@ -12,7 +12,7 @@ import aiormq.exceptions
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from messages.routes import Routes
-from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors, user_of
 from worker.broker.letter_messages import to_letter
 from worker.broker.link import Loss
 from worker.core.letters import DeadLetter
@@ -42,8 +42,11 @@ class BrokerDeadLetters:
     after the other, each with a window of its own, and memory is bounded by the window, not by the queue.
     """
 
-    def __init__(self, routes: Routes, connection: AbstractConnection, channel: AbstractChannel, loss: Loss) -> None:
+    def __init__(
+        self, routes: Routes, user: str, connection: AbstractConnection, channel: AbstractChannel, loss: Loss
+    ) -> None:
         self._routes = routes
+        self._user = user
         self._connection = connection
         self._channel = channel
         self._loss = loss
@@ -67,7 +70,7 @@ class BrokerDeadLetters:
                 message = await self._next()
                 if message is None:
                     return
-                yield to_letter(message, self._routes.requests_queue)
+                yield to_letter(message, self._routes.requests_queue, self._user)
             left -= size
             with self._translated():
                 await queue.cancel(tag, timeout=CALL_TIMEOUT_S)
@@ -160,7 +163,7 @@ async def open_dead_letters(amqp_url: str, routes: Routes) -> AsyncIterator[Brok
         with translated("RabbitMQ opens no channel"):
             channel = await connection.channel(publisher_confirms=False)
         loss.watch(channel)
-        letters = BrokerDeadLetters(routes, connection, channel, loss)
+        letters = BrokerDeadLetters(routes, user_of(amqp_url), connection, channel, loss)
         watching = asyncio.create_task(letters.watch_loss())
         try:
             yield letters

@@ -41,13 +41,14 @@ _SHORT_LIMIT_BYTES = 255  # AMQP 0-9-1, 4.2.5.3
 _NO_ID = ""
 
 
-def to_letter(message: AbstractIncomingMessage, requests_queue: str) -> DeadLetter:
+def to_letter(message: AbstractIncomingMessage, requests_queue: str, own_user: str) -> DeadLetter:
     """
     A message of the dead-letter queue, whatever it is. Never raises.
 
     Args:
         message: as it came; its delivery tag becomes the token.
         requests_queue: what RabbitMQ parks from there was a request.
+        own_user: the workers' user; what a copy says of the original's user counts when they wrote it.
     """
     headers: dict[str, object] = dict(message.headers or {})
     death = _death(headers, requests_queue)
@@ -57,7 +58,7 @@ def to_letter(message: AbstractIncomingMessage, requests_queue: str) -> DeadLett
     return DeadLetter(
         id=_letter_id(message),
         reason=reason if isinstance(reason, str) else FOREIGN if death is None else _broker_reason(death),
-        envelope=_original(message, headers),
+        envelope=_original(message, headers, own_user),
         headers=headers,
         token=message.delivery_tag,
         died_at=moment(died_at) or (time_of(death.get("time")) if death else None),
@@ -69,16 +70,17 @@ def to_letter(message: AbstractIncomingMessage, requests_queue: str) -> DeadLett
     )
 
 
-def to_replay(letter: DeadLetter, replays: int, *, is_suspect: bool) -> aio_pika.Message:
+def to_replay(letter: DeadLetter, replays: int, own_user: str, *, is_suspect: bool) -> aio_pika.Message:
     """
     The request of a letter as it was first published, with the count of its replays.
 
     Args:
         letter: whose request it is.
         replays: how often it has been replayed, this one included.
+        own_user: as which it is published.
         is_suspect: it may have been sent: a ledger that does not know it must look before it sends.
     """
-    message = to_copy(letter.envelope, {REPLAYS: replays, REDELIVERED: int(is_suspect)})
+    message = to_copy(letter.envelope, {REPLAYS: replays, REDELIVERED: int(is_suspect)}, own_user)
     # A service of ours may be older than the replay: a time of publishing would make it look like somebody else's.
     message.timestamp = None
     original_id = letter.envelope.message_id or _NO_ID
@@ -90,8 +92,8 @@ def to_replay(letter: DeadLetter, replays: int, *, is_suspect: bool) -> aio_pika
     return message
 
 
-def _original(message: AbstractIncomingMessage, headers: Mapping[str, object]) -> Envelope:
-    envelope = to_envelope(message)
+def _original(message: AbstractIncomingMessage, headers: Mapping[str, object], own_user: str) -> Envelope:
+    envelope = to_envelope(message, own_user)
     is_copy = REASON in headers or FIRST_SEEN in headers
     if is_copy and MESSAGE_ID not in headers:
         envelope = replace(envelope, message_id=None)  # what it has is the copy's own

@@ -45,12 +45,21 @@ _BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", DELIVERY_COUNT)
 _ROUTING = frozenset({"CC", "BCC"})
 
 
-def to_envelope(message: AbstractIncomingMessage) -> Envelope:
+def to_envelope(message: AbstractIncomingMessage, own_user: str | None = None) -> Envelope:
     """
-    An arrived message, free of the client library. A copy's own message id is replaced by the original's.
+    An arrived message, free of the client library. A copy's own message id and user are replaced by the original's.
+
+    Args:
+        message: as it came.
+        own_user: as which we publish copies; the broker lets nobody else write it into `user_id`, so it proves that
+            what the copy says of the original's user is our word. None: nobody's word is taken.
     """
     headers = dict(message.headers or {})
     original_id = headers.pop(MESSAGE_ID, None)
+    user_id, original_user = message.user_id, headers.pop(USER_ID, None)
+    is_copy = FIRST_SEEN in headers or REPLAYS in headers
+    if is_copy and user_id is not None and user_id == own_user:
+        user_id = original_user if isinstance(original_user, str) else None
     return Envelope(
         body=message.body,
         headers=headers,
@@ -60,7 +69,7 @@ def to_envelope(message: AbstractIncomingMessage) -> Envelope:
         app_id=message.app_id,
         correlation_id=message.correlation_id,
         reply_to=message.reply_to,
-        user_id=message.user_id,
+        user_id=user_id,
     )
 
 
@@ -81,18 +90,25 @@ def to_request_message(envelope: Envelope) -> aio_pika.Message:
     return _message(envelope, dict(envelope.headers), envelope.message_id or uuid.uuid4().hex)
 
 
-def to_copy(envelope: Envelope, own: Mapping[str, str | int]) -> aio_pika.Message:
+def to_copy(envelope: Envelope, own: Mapping[str, str | int], own_user: str | None = None) -> aio_pika.Message:
     """
     A copy of an arrived message for a rung or the dead letters, its own headers added.
+
+    Args:
+        envelope: what arrived.
+        own: our headers.
+        own_user: as which it is published; see `to_envelope`.
     """
     headers = _carried(envelope.headers)
     headers |= {name: _capped(value) if isinstance(value, str) else value for name, value in own.items()}
     if envelope.message_id is not None:
         headers[MESSAGE_ID] = _writable_text(envelope.message_id)
+    # The original's in the property would be checked against our own user and close the channel (broker-facts, 6).
     if envelope.user_id is not None:
-        # The property itself would be checked against our own user and close the channel (broker-facts, 6).
         headers[USER_ID] = _writable_text(envelope.user_id)
-    return _message(_writable(envelope), headers, uuid.uuid4().hex)
+    message = _message(_writable(envelope), headers, uuid.uuid4().hex)
+    message.user_id = own_user
+    return message
 
 
 def _carried(headers: Mapping[str, object]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from messages.envelope import Envelope
 from messages.routes import Routes
 from worker.broker.blockade import Blockade
 from worker.broker.confirms import outcome_of
+from worker.broker.connection import user_of
 from worker.broker.link import Link, Loss
 from worker.broker.messages import (
     ATTEMPTS,
@@ -53,6 +54,7 @@ class BrokerPublisher:
         self._routes = routes
         self._timeout_s = timeout_s
         self._link = Link(amqp_url, "publish")
+        self._user = user_of(amqp_url)
         self._blockade = Blockade("publish")
         self._connection: AbstractConnection | None = None
         self._channels: dict[str, AbstractChannel] = {}
@@ -102,7 +104,8 @@ class BrokerPublisher:
             REDELIVERED: int(later.is_redelivered),
         }
         rung = rung_for(later.delay_s)
-        return await self._publish("retries", self._routes.retry_exchange, rung.name, to_copy(envelope, own))
+        copy = to_copy(envelope, own, self._user)
+        return await self._publish("retries", self._routes.retry_exchange, rung.name, copy)
 
     async def copy_to_dead(self, envelope: Envelope, dead: Dead) -> Published:
         """
@@ -116,7 +119,8 @@ class BrokerPublisher:
             ATTEMPTS: dead.attempts,
             LAST_ERROR: dead.last_error,
         }
-        return await self._publish("dead", self._routes.dead_exchange, dead.reason, to_copy(envelope, own))
+        copy = to_copy(envelope, own, self._user)
+        return await self._publish("dead", self._routes.dead_exchange, dead.reason, copy)
 
     async def _publish(self, kind: str, exchange: str, routing_key: str, message: aio_pika.Message) -> Published:
         async def send() -> None:

@@ -12,7 +12,7 @@ import aiormq.exceptions
 from aio_pika.abc import AbstractExchange
 
 from messages.routes import Routes
-from worker.broker.connection import CALL_TIMEOUT_S, connected
+from worker.broker.connection import CALL_TIMEOUT_S, connected, user_of
 from worker.broker.dead_letters import translated
 from worker.broker.letter_messages import to_replay
 from worker.core.letters import DeadLetter
@@ -27,15 +27,16 @@ class BrokerResender:
     removed must not wait for that (broker-facts: What aio-pika does, 7).
     """
 
-    def __init__(self, exchange: AbstractExchange, routing_key: str) -> None:
+    def __init__(self, exchange: AbstractExchange, routing_key: str, user: str) -> None:
         self._exchange = exchange
         self._routing_key = routing_key
+        self._user = user
 
     async def send_again(self, letter: DeadLetter, *, replays: int, is_suspect: bool) -> None:
         """
         See Resender.send_again.
         """
-        message = to_replay(letter, replays, is_suspect=is_suspect)
+        message = to_replay(letter, replays, self._user, is_suspect=is_suspect)
         with translated("RabbitMQ did not confirm the request; its letter stays, run the command again"):
             try:
                 async with asyncio.timeout(CALL_TIMEOUT_S):
@@ -63,4 +64,4 @@ async def open_resender(amqp_url: str, routes: Routes) -> AsyncIterator[BrokerRe
         with translated("RabbitMQ opens no channel"):
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             exchange = await channel.get_exchange(routes.requests_exchange, ensure=False)
-        yield BrokerResender(exchange, routes.request_routing_key)
+        yield BrokerResender(exchange, routes.request_routing_key, user_of(amqp_url))

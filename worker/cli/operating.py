@@ -11,15 +11,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from worker.app import SystemClock, endpoint_of
+from worker.app import SystemClock
 from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.cli.broker_settings import noted_settings
-from worker.cloud.client import CloudClient
+from worker.cloud.clouds import Clouds, open_clouds
+from worker.composing import cloud_options
 from worker.errors import LedgerError
 from worker.ledger.opening import open_ledger
 from worker.ports import Ledger
-from worker.settings import Settings, load_settings
+from worker.settings import Settings, access_of, load_settings
 from worker.teller import Teller
 
 _SQLITE = "sqlite:///"
@@ -41,9 +42,7 @@ def operator_settings(
     flags = noted_settings(amqp_url, prefix)
     if ledger_url is not None:
         flags["ledger_url"] = ledger_url
-    if not needs_cloud:
-        flags |= {"api_url": "http://127.0.0.1", "auth": "none"}  # never called
-    return load_settings(flags, Settings)
+    return load_settings(flags, Settings, is_cloud_needed=needs_cloud)
 
 
 @asynccontextmanager
@@ -82,11 +81,11 @@ async def opened_teller(settings: Settings) -> AsyncIterator[Teller]:
 
 
 @asynccontextmanager
-async def opened_cloud(settings: Settings) -> AsyncIterator[CloudClient]:
+async def opened_cloud(settings: Settings) -> AsyncIterator[Clouds]:
     """
     The cloud as a worker with these settings would ask it.
     """
-    async with CloudClient(endpoint_of(settings)) as cloud:
+    async with open_clouds(cloud_options(settings, access_of(settings))) as cloud:
         yield cloud
 
 

@@ -14,7 +14,7 @@ from worker.cli.options import AmqpUrl, Prefix
 def run(
     amqp_url: AmqpUrl = None,
     api_url: Annotated[str | None, typer.Option(envvar="VPN_WORKER_API_URL", help="The cloud's endpoint.")] = None,
-    auth: Annotated[str | None, typer.Option(envvar="VPN_WORKER_AUTH", help="token or none.")] = None,
+    auth: Annotated[str | None, typer.Option(envvar="VPN_WORKER_AUTH", help="token, aksk or none.")] = None,
     ledger_url: Annotated[str | None, typer.Option(envvar="VPN_WORKER_LEDGER_URL", help="Where jobs are kept.")] = None,
     prefix: Prefix = None,
     concurrency: Annotated[str | None, typer.Option(envvar="VPN_WORKER_CONCURRENCY", help="Requests at once.")] = None,

@@ -23,7 +23,7 @@ from worker.core.answers import (
     Trouble,
     Unknown,
 )
-from worker.core.backoff import QUICK_TRIES, failed_look_delay_s, look_delay_s, retry_delay_s
+from worker.core.backoff import ACCOUNT_DELAY_S, QUICK_TRIES, failed_look_delay_s, look_delay_s, retry_delay_s
 from worker.core.job import Blame, Doubt, Job, Outcome, OutcomeKind, Phase, conclude, start_looking
 from worker.core.ownership import Nothing, Ours, Several, Someone, judge
 from worker.core.policy import Policy, WhenNotFound
@@ -46,14 +46,13 @@ def absorb_create(
         blame: whose fault a failure is.
     """
     match answer:
-        case Created(service=service):
-            return conclude(job, _made(service, now, reconciled=False))
+        case Created(service=service, api_request_id=api_request_id):
+            made = _made(service, now, reconciled=False)
+            return conclude(job, replace(made, api_request_id=api_request_id))
         case Refused(trouble=trouble, names_leftover=False):
             return _absorb_refused(job, trouble, now, blame)
-        case Busy():
-            return _absorb_busy(job, answer, now, roll, blame)
-        case Throttled() | Misconfigured():
-            return _absorb_general(job, answer, now, roll, policy, blame)
+        case Busy() | Throttled() | Misconfigured():
+            return _absorb_denied(job, answer, now, roll, policy, blame)
         case Conflict(trouble=trouble) | Refused(trouble=trouble):
             # A definite no to this POST, and the service in the way has an id to report: only an earlier unanswered
             # one can have made a service of ours.
@@ -77,6 +76,18 @@ def _absorb_refused(job: Job, trouble: Trouble, now: datetime, blame: Blame) -> 
         # Nobody may do it at present: that is for an operator to mend, not for the requests to suffer.
         return _taken_back(job, trouble, now)
     return conclude(job, Outcome(OutcomeKind.FAILED, now, trouble=trouble))
+
+
+def _absorb_denied(
+    job: Job, answer: Busy | Throttled | Misconfigured, now: datetime, roll: float, policy: Policy, blame: Blame
+) -> Job:
+    match answer:
+        case Busy(is_account_only=True) | Misconfigured(is_account_only=True):
+            return _held_back(job, answer.trouble, now)
+        case Busy():
+            return _absorb_busy(job, answer, now, roll, blame)
+        case Throttled() | Misconfigured():
+            return _absorb_general(job, answer, now, roll, policy, blame)
 
 
 def _absorb_busy(job: Job, answer: Busy, now: datetime, roll: float, blame: Blame) -> Job:
@@ -105,6 +116,11 @@ def _taken_back(job: Job, trouble: Trouble, now: datetime) -> Job:
     # It says nothing about this request, so it was no try: not even the one that is left after the deadline.
     due_at = min(now, job.deadline_at)
     return replace(_denied(job), attempts=job.attempts - 1, trouble=trouble, due_at=due_at)
+
+
+def _held_back(job: Job, trouble: Trouble, now: datetime) -> Job:
+    # Only this account is in trouble: its requests wait on a rung, at no cost of attempts, and the others go on.
+    return replace(_try_later(job, trouble, now, ACCOUNT_DELAY_S), attempts=job.attempts - 1)
 
 
 def _denied(job: Job) -> Job:

@@ -14,6 +14,8 @@ LADDER_S = tuple(float(rung.delay_s) for rung in RUNGS)
 _SLACK_S = 1.0
 _QUICK_CAP_S = 4.0
 _LOOK_CAP_S = 30.0
+#: Until a request is tried again whose account alone is in trouble: one rung, for somebody has to mend something.
+ACCOUNT_DELAY_S = 120.0
 
 
 def retry_delay_s(attempt: int, roll: float, retry_after_s: float | None = None) -> float:

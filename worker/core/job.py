@@ -81,6 +81,7 @@ class Outcome:
         existing_service_id: somebody else's service that stands in the way.
         evidence: the services a person must look at (in_doubt).
         is_dead_letter: keep a copy of the request in the dead-letter queue as well.
+        api_request_id: the cloud's, of the answer that decided it, for its support desk.
     """
 
     kind: OutcomeKind
@@ -92,6 +93,7 @@ class Outcome:
     existing_service_id: str | None = None
     evidence: tuple[Service, ...] = ()
     is_dead_letter: bool = False
+    api_request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,14 @@ class Job:
     mark: str | None = None
     replays: int = 0
     outcome: Outcome | None = None
+
+    @property
+    def tenant_id(self) -> str | None:
+        """
+        The project the request names (doc: Table 1, tenant_id), which chooses the account; None when it names none.
+        """
+        named = self.wanted.get("tenant_id")
+        return named if isinstance(named, str) and named else None
 
     @property
     def service_id(self) -> str | None:

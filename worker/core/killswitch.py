@@ -82,17 +82,22 @@ def after_create(switch: KillSwitch, key: RequestKey, answer: CreateAnswer, poli
     match answer:
         case Throttled():
             return replace(switch, unanswered=0)
+        case Busy(is_account_only=True) | Misconfigured(is_account_only=True):
+            return switch  # one account's trouble says nothing about the cloud as a whole
         case Busy(trouble=trouble, was_sent=False):
             return _unanswered(switch, trouble, policy)
-        case Misconfigured(trouble=trouble):
-            return _failed(switch, key, trouble, 1, is_settings_fault=True)
         case Unknown(trouble=trouble) | Busy(trouble=trouble):
             return _failed(switch, key, trouble, policy.trip_after, is_settings_fault=False)
-        case Refused(trouble=trouble) if trouble.http_status == 403:
-            # One may not do this, or nobody may any more: a role was withdrawn.
-            return _failed(switch, key, trouble, policy.trip_after, is_settings_fault=True)
+        case Misconfigured(trouble=trouble) | Refused(trouble=trouble, is_account_only=False) if _is_denied(answer):
+            limit = 1 if isinstance(answer, Misconfigured) else policy.trip_after
+            return _failed(switch, key, trouble, limit, is_settings_fault=True)
         case _:
             return _answered(switch, key)
+
+
+def _is_denied(answer: Misconfigured | Refused) -> bool:
+    # 403: one may not do this, or nobody may any more, when a role was withdrawn.
+    return isinstance(answer, Misconfigured) or answer.trouble.http_status == 403
 
 
 def after_look(switch: KillSwitch, key: RequestKey, answer: ListAnswer, policy: Policy) -> KillSwitch:
@@ -100,6 +105,8 @@ def after_look(switch: KillSwitch, key: RequestKey, answer: ListAnswer, policy: 
     The switch after a look-up; `key` says whose.
     """
     match answer:
+        case Busy(is_account_only=True) | Misconfigured(is_account_only=True):
+            return switch
         case Misconfigured(trouble=trouble):
             return _failed(switch, key, trouble, 1, is_settings_fault=True)
         # A list that cannot be read is the trouble of one router: the cloud itself answers.

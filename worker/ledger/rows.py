@@ -133,6 +133,7 @@ def _outcome_doc(outcome: Outcome) -> dict[str, Any]:
         "existing_service_id": outcome.existing_service_id,
         "evidence": [_service_doc(one) for one in outcome.evidence],
         "is_dead_letter": outcome.is_dead_letter,
+        "api_request_id": outcome.api_request_id,
     }
 
 
@@ -147,4 +148,5 @@ def _outcome(doc: dict[str, Any]) -> Outcome:
         existing_service_id=doc["existing_service_id"],
         evidence=tuple(_service(one) for one in doc["evidence"]),
         is_dead_letter=doc["is_dead_letter"],
+        api_request_id=doc.get("api_request_id"),  # version 0.1.0 did not keep it
     )

@@ -1,0 +1,66 @@
+"""
+From settings to the parts that speak to the cloud, or decide about it; for the worker and for people's commands alike.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from worker.accounts.access import Access
+from worker.accounts.account import Account
+from worker.cloud.clouds import CloudOptions
+from worker.cloud.transport import TransportOptions
+from worker.core.admission import Admission
+from worker.pace import Pace
+from worker.profiles import profile_named
+from worker.settings import Settings
+
+
+def cloud_options(settings: Settings, access: Access) -> CloudOptions:
+    """
+    The cloud as the settings describe it.
+    """
+    return CloudOptions(
+        profile=profile_named(settings.cloud),
+        accounts=access.accounts,
+        transport=TransportOptions(
+            total_timeout_s=settings.api_timeout_s,
+            connect_timeout_s=settings.api_connect_timeout_s,
+            read_timeout_s=settings.api_read_timeout_s,
+            connections=settings.concurrency,
+            user_agent=f"vpn-worker/{version('vpn-worker')}",
+            ca_file=access.tls.ca_file,
+            cert_file=access.tls.cert_file,
+            key_file=access.tls.key_file,
+        ),
+        calm_s=settings.pause_s,
+    )
+
+
+def pace_of(settings: Settings) -> Pace:
+    """
+    How many calls may be under way, and how many may begin in a second and a minute.
+    """
+    fixed = settings.api_concurrency if isinstance(settings.api_concurrency, int) else None
+    return Pace(
+        settings.concurrency if fixed is None else min(fixed, settings.concurrency),
+        is_adaptive=fixed is None,
+        per_second=settings.api_per_second,
+        per_minute=settings.api_per_minute,
+    )
+
+
+def admission_of(settings: Settings, accounts: tuple[Account, ...]) -> Admission:
+    """
+    Whom the worker serves.
+    """
+    default = next((account for account in accounts if account.is_default), None)
+    serves_all = default is not None and default.tenant_ids is None and len(accounts) == 1
+    return Admission(
+        profile=profile_named(settings.cloud),
+        users=None
+        if serves_all
+        else {tenant_id: account.users for account in accounts for tenant_id in account.tenant_ids or ()},
+        default_users=None if default is None else default.users,
+        is_user_checked=settings.tenant_check == "user_id",
+    )
