@@ -41,6 +41,9 @@ class NoCloud:
     async def list_services(self, router_id: str, tenant_id: str | None) -> ListAnswer:
         raise NotImplementedError
 
+    async def recovered(self) -> None:
+        raise NotImplementedError
+
     async def probe(self) -> ListAnswer:
         raise NotImplementedError
 

@@ -45,12 +45,16 @@ class ProbedCloud:
     def __init__(self, *answers: ListAnswer) -> None:
         self.answers = list(answers)
         self.probes = 0
+        self.mended = asyncio.Event()
 
     async def create(self, body: bytes, tenant_id: str | None) -> CreateAnswer:
         raise NotImplementedError
 
     async def list_services(self, router_id: str, tenant_id: str | None) -> ListAnswer:
         raise NotImplementedError
+
+    async def recovered(self) -> None:
+        await self.mended.wait()
 
     async def probe(self) -> ListAnswer:
         self.probes += 1
@@ -101,6 +105,23 @@ async def test_a_settings_fault_that_turns_out_an_outage_is_probed_as_one() -> N
     assert not gate.switch.is_settings_fault
 
     watching.cancel()
+
+
+async def test_a_login_that_is_mended_is_probed_at_once() -> None:
+    """
+    An operator who has replaced a secret should not wait for a pause of minutes to end.
+    """
+    policy = Policy(pause_s=600.0)
+    gate, taking, cloud = Gate(policy), Taking(), ProbedCloud(Listed(()))
+    watching = asyncio.create_task(Watchman(gate, cloud, taking, Now(), policy).run())
+    trip(gate)
+    await asyncio.sleep(0)
+    cloud.mended.set()
+    async with asyncio.timeout(SOON_S):
+        await taking.resumed.wait()
+    watching.cancel()
+
+    assert 1 == cloud.probes
 
 
 async def test_a_stop_ends_the_probing_and_takes_nothing_more() -> None:

@@ -174,6 +174,12 @@ class Cloud(Protocol):
         """
         ...
 
+    async def recovered(self) -> None:
+        """
+        Returns when a login that had failed works again: a probe need not wait any longer. Perhaps never.
+        """
+        ...
+
     async def probe(self) -> ListAnswer:
         """
         A look-up for nobody, by an account that can log in: shows whether the cloud answers. Safe to repeat.

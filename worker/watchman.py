@@ -55,6 +55,19 @@ class Watchman:
                     await asyncio.Event().wait()  # nothing more is taken; whoever stops the process ends us
             await self._taking.resume()
 
+    async def _rested(self, delay_s: float) -> bool:
+        """
+        Waits `delay_s` seconds, or until a login is mended. False: the process is stopping first.
+        """
+        resting = asyncio.ensure_future(self._gate.rest(delay_s))
+        mended = asyncio.ensure_future(self._cloud.recovered())
+        try:
+            await asyncio.wait({resting, mended}, return_when=asyncio.FIRST_COMPLETED)
+            return resting.result() if resting.done() else True
+        finally:
+            resting.cancel()
+            mended.cancel()
+
     def _is_tripped(self) -> bool:
         return self._gate.switch.mode is Mode.STOPPED
 
@@ -62,7 +75,7 @@ class Watchman:
         probes = 0
         while self._gate.switch.mode is Mode.STOPPED:
             delay_s = probe_delay_s(self._gate.switch, probes, self._clock.roll(), self._policy)
-            if not await self._gate.rest(delay_s):
+            if not await self._rested(delay_s):
                 return False
             answer = await self._cloud.probe()
             probes += 1

@@ -4,6 +4,7 @@ Several accounts over real HTTP: who is asked for whom, and whose trouble is who
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -224,6 +225,42 @@ class TestTrouble:
         assert isinstance(created, Created)
         assert USERS[1].project_id == created.service.attributes["tenant_id"]
         assert {"user-a": False, "user-b": True} == {name: state.is_well for name, state in clouds.logins.items()}
+
+    async def test_that_keeps_all_of_them_out_is_everybodys(self, open_all: Open, start_cloud: StartCloud) -> None:
+        """
+        The identity service is down: the queue must wait, rather than each request on a rung.
+        """
+        cloud = await start_cloud(users=USERS)
+        cloud.state.faults.add({"fault": "error_503", "on": "token", "times": None})
+        clouds = await open_all(*(by_password(user, cloud) for user in USERS))
+        await clouds.log_in()
+
+        answers = [
+            await clouds.create(BODY, USERS[0].project_id),
+            await clouds.list_services("r", USERS[1].project_id),
+        ]
+
+        for answer in answers:
+            assert isinstance(answer, Busy)
+            assert not answer.is_account_only
+
+    async def test_that_is_mended_is_noticed_without_a_request(self, open_all: Open, start_cloud: StartCloud) -> None:
+        cloud = await start_cloud(users=USERS)
+        cloud.state.accounts.change_password(USERS[0].name, "another")
+        clouds = await open_all(*(by_password(user, cloud) for user in USERS), calm_s=0.0)
+        await clouds.log_in()
+        keeping = asyncio.create_task(clouds.keep_logged_in())
+        recovered = asyncio.create_task(clouds.recovered())
+        await asyncio.sleep(0)
+
+        assert not recovered.done()
+
+        assert USERS[0].password is not None
+        cloud.state.accounts.change_password(USERS[0].name, USERS[0].password)
+        async with asyncio.timeout(10.0):
+            await recovered
+        keeping.cancel()
+        assert all(state.is_well for state in clouds.logins.values())
 
 
 class TestTheProbe:

@@ -4,7 +4,6 @@ What we sent to prove who we are does not come back in words, whoever repeats it
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -14,9 +13,13 @@ from yarl import URL
 from tests.cloud.conftest import RawServer, http
 from worker.accounts.account import ApplicationCredentials, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
+from worker.cloud import answering
+from worker.cloud.caller import Place
 from worker.cloud.identity_api import login_body
 from worker.cloud.masking import masked
 from worker.cloud.transport import Call, NoReply, Reply, Transport
+from worker.core.answers import Unknown
+from worker.profiles import profile_named
 
 OpenTransport = Callable[..., Awaitable[Transport]]
 AnswerRaw = Callable[..., Awaitable[RawServer]]
@@ -79,6 +82,18 @@ def test_a_secret_at_the_cut_of_a_long_message_is_masked_as_a_whole() -> None:
     assert ("c ***", "x" * 490 + "***", "***") == (fault.api_code, fault.message, fault.request_id)
 
 
+def test_what_an_answer_says_of_itself_is_masked_and_short() -> None:
+    call = Call("POST", API, b"{}", {"X-Auth-Token": TOKEN})
+    headers = {"Content-Type": f"text/{TOKEN}" + "x" * 9999, "Location": f"https://host/{TOKEN}?{TOKEN}"}
+    unknown = answering.not_created(Reply(200, headers, b"", call))
+    redirected = answering.refused_create(Reply(302, headers, b"", call), Place(profile_named("otc")))
+
+    assert "sent text/***xxx" in unknown.trouble.message
+    assert len(unknown.trouble.message) < 200
+    assert isinstance(redirected, Unknown)
+    assert "redirects to https://host/***; set" in redirected.trouble.message
+
+
 async def test_a_reply_over_the_wire_knows_what_it_must_not_repeat(
     open_transport: OpenTransport, answer_raw: AnswerRaw
 ) -> None:
@@ -90,16 +105,22 @@ async def test_a_reply_over_the_wire_knows_what_it_must_not_repeat(
     assert "bad ***" == reply.fault().message
 
 
-@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"])
-async def test_an_answer_that_is_our_own_request_gives_nothing_away(
-    open_transport: OpenTransport, listen: Callable[..., Awaitable[str]], before: bytes
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"HTTP/1.1 200 OK\r\nContent-Length: {TOKEN}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{TOKEN}\r\n",
+        f"X-Auth-Token: {TOKEN}\r\n\r\n",
+    ],
+    ids=["length", "chunk", "first line"],
+)
+async def test_what_the_library_quotes_of_an_answer_that_is_no_http_is_masked(
+    open_transport: OpenTransport, answer_raw: AnswerRaw, answer: str
 ) -> None:
-    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(before + b"X-Auth-Token " + await reader.readuntil(b"\r\n\r\n"))
-        await writer.drain()
-
+    server = await answer_raw(answer.encode())
     transport = await open_transport()
-    reply = await transport.send(Call("GET", URL(await listen(echo)), headers={"X-Auth-Token": TOKEN}))
+    reply = await transport.send(Call("GET", URL(server.url), headers={"X-Auth-Token": TOKEN}))
 
     assert isinstance(reply, NoReply)
+    assert "***" in reply.words
     assert TOKEN not in reply.words

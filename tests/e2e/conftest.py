@@ -12,6 +12,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+import aiohttp
 import pytest
 
 from messages.routes import Routes
@@ -22,7 +23,7 @@ from worker.sandbox.rabbitmq import PrivateBroker
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
     from worker.sandbox.rabbitmq import Broker
@@ -57,6 +58,25 @@ class WorkerProcess:
         await eventually(lambda: len(self.logged(event)) >= count, f"log entry {event}", timeout_s)
         return self.logged(event)
 
+    async def readiness(self) -> tuple[int, dict[str, Any]]:
+        """
+        Status and checks of /ready; for workers that were started with an `http_port`.
+        """
+        url = (await self.until_logged("health.served"))[0]["url"]
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/ready") as answer:
+            return answer.status, (await answer.json())["checks"]
+
+    async def until_ready(self, status: int = 200, words: str = "", timeout_s: float = 15.0) -> None:
+        """
+        Returns once /ready answers with the status and has the words somewhere in its checks.
+        """
+
+        async def is_so() -> bool:
+            found, checks = await self.readiness()
+            return found == status and any(words in check["words"] for check in checks.values())
+
+        await eventually(is_so, f"readiness {status} with {words!r}", timeout_s)
+
     def mistakes(self) -> list[dict[str, Any]]:
         """
         Entries that must never be there: crashes, tracebacks, errors.
@@ -73,9 +93,13 @@ class WorkerProcess:
 class StartWorker(Protocol):
     """
     Starts a worker process that is consuming when this returns; settings as keywords, `lease_s=10`.
+
+    A setting that is None is left out; `environ` is what else the process finds in its environment.
     """
 
-    async def __call__(self, api_url: str, /, **settings: object) -> WorkerProcess: ...
+    async def __call__(
+        self, api_url: str | None, environ: Mapping[str, str] | None = None, /, **settings: object
+    ) -> WorkerProcess: ...
 
 
 class StartCloud(Protocol):
@@ -102,10 +126,11 @@ async def eventually(claim: Callable[[], bool | Awaitable[bool]], what: str, tim
 
 def worker_environment(settings: dict[str, object]) -> dict[str, str]:
     """
-    The environment of a worker with these settings and no others.
+    The environment of a worker with these settings and no others; None leaves one out.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VPN_WORKER_", "OS_"))}
-    return kept | {f"VPN_WORKER_{name.upper()}": str(value) for name, value in settings.items()}
+    given = {f"VPN_WORKER_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
+    return kept | given
 
 
 @pytest.fixture
@@ -156,7 +181,9 @@ async def start_worker(amqp_url: str, prefix: str, tmp_path: Path) -> AsyncItera
     async with AsyncExitStack() as stack:
         count = 0
 
-        async def start(api_url: str, /, **settings: object) -> WorkerProcess:
+        async def start(
+            api_url: str | None, environ: Mapping[str, str] | None = None, /, **settings: object
+        ) -> WorkerProcess:
             nonlocal count
             count += 1
             usual: dict[str, object] = {
@@ -169,7 +196,7 @@ async def start_worker(amqp_url: str, prefix: str, tmp_path: Path) -> AsyncItera
             child = Child(
                 [sys.executable, "-m", "worker", "run"],
                 log_file=tmp_path / f"worker-{count}.log",
-                env=worker_environment(usual | settings),
+                env=worker_environment(usual | settings) | dict(environ or {}),
             )
             await stack.enter_async_context(child)
             await child.ready_line("{", READY_S)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pika
 import pika.exceptions
 
+from messages.routes import RUNGS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TYPE = "vpn.vpnservice.create.v1"
+CREATED = "vpn.vpnservice.created.v1"
 OUTCOMES = frozenset(
     f"vpn.vpnservice.{what}.v1" for what in ("created", "create-failed", "create-rejected", "create-in-doubt")
 )
@@ -61,6 +64,13 @@ def order(router_id: str | None = None, **fields: object) -> bytes:
     A request's body, the API's own.
     """
     return json.dumps({"vpnservice": {"router_id": router_id or str(uuid.uuid4()), **fields}}).encode()
+
+
+def orders(count: int) -> list[tuple[bytes, pika.BasicProperties]]:
+    """
+    So many requests, each with an id and a router of its own.
+    """
+    return [(order(), binary()) for _ in range(count)]
 
 
 def binary(identity: str | None = None, source: str = "/shop", **more: object) -> pika.BasicProperties:
@@ -122,6 +132,25 @@ class Shop:
         await self.until(lambda told: len(_outcomes(told)) >= count, timeout_s)
         assert count == len(_outcomes(self.told))
         return _outcomes(self.told)
+
+    async def created(self, count: int, timeout_s: float = 20.0) -> list[Message]:
+        """
+        The outcomes, once there are so many; each must be a service of its own.
+        """
+        told = await self.outcomes(count, timeout_s)
+        assert {CREATED} == {event.type for event in told}
+        assert count == len({event.data["request_id"] for event in told})
+        assert count == len({event.data["service_id"] for event in told})
+        return told
+
+    async def check_nothing_was_spent(self) -> None:
+        """
+        Every request is where it was: none on a rung, none dead, none told.
+        """
+        assert [] == self.told
+        for rung in RUNGS:
+            assert 0 == await self.ready(f"{self.prefix}.retry.{rung.name}")
+        assert 0 == await self.ready(f"{self.prefix}.dead")
 
     async def ready(self, queue: str) -> int:
         """

@@ -12,9 +12,8 @@ from urllib.error import HTTPError
 
 import pytest
 
-from messages.routes import RUNGS
 from tests.e2e.conftest import WorkerProcess, eventually
-from tests.e2e.shop import Shop, binary, order
+from tests.e2e.shop import CREATED, Shop, binary, order
 from worker.errors import SandboxError
 from worker.sandbox.places import free_ports
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from worker.simulator import Simulator
 
 COUNT = 30
-CREATED = "vpn.vpnservice.created.v1"
 
 
 def asked(url: str) -> tuple[int, dict[str, Any]]:
@@ -42,16 +40,6 @@ async def health(worker: WorkerProcess) -> str:
     The URL of the worker's health port.
     """
     return str((await worker.until_logged("health.served"))[0]["url"])
-
-
-async def check_nothing_was_spent(shop: Shop) -> None:
-    """
-    Every request is where it was: none on a rung, none dead, none told.
-    """
-    assert [] == shop.told
-    for rung in RUNGS:
-        assert 0 == await shop.ready(f"{shop.prefix}.retry.{rung.name}")
-    assert 0 == await shop.ready(f"{shop.prefix}.dead")
 
 
 async def check_each_created_once(shop: Shop, cloud: Simulator, attempts: set[int]) -> None:
@@ -78,7 +66,7 @@ async def test_a_refused_login_stops_the_taking_and_readiness_until_it_is_accept
     assert not body["checks"]["consumer"]["is_well"]
     assert (200, {"live": True}) == asked(f"{url}/live")
     assert COUNT - 5 <= await shop.ready(f"{shop.prefix}.requests.create")
-    await check_nothing_was_spent(shop)
+    await shop.check_nothing_was_spent()
     assert 5 >= cloud.state.calls["create"]
 
     cloud.state.faults.clear()
@@ -100,7 +88,7 @@ async def test_a_login_that_only_the_post_refuses_is_tried_with_one_post_at_a_ti
 
     assert [1, 2, 3, 4] == [entry["trips"] for entry in tripped[:4]]
     assert 5 + len(worker.logged("killswitch.trying")) >= cloud.state.calls["create"]
-    await check_nothing_was_spent(shop)
+    await shop.check_nothing_was_spent()
 
     cloud.state.faults.clear()
     await check_each_created_once(shop, cloud, {1})
@@ -114,7 +102,7 @@ async def test_a_cloud_that_is_not_there_from_the_very_first_request_on_costs_no
     worker = await start_worker(f"http://127.0.0.1:{port}", concurrency=5)
     await shop.publish(*((order(), binary()) for _ in range(COUNT)))
     await worker.until_logged("cloud.probed", 2)
-    await check_nothing_was_spent(shop)
+    await shop.check_nothing_was_spent()
 
     cloud = await start_cloud(port=port)
     await check_each_created_once(shop, cloud, {1})
@@ -128,7 +116,7 @@ async def test_one_request_alone_is_enough_to_notice_that_the_cloud_is_not_there
     worker = await start_worker(f"http://127.0.0.1:{port}")
     await shop.publish((order(), binary()))
     await worker.until_logged("killswitch.tripped")
-    await check_nothing_was_spent(shop)
+    await shop.check_nothing_was_spent()
 
     cloud = await start_cloud(port=port)
     told = await shop.outcomes(1)
@@ -148,7 +136,7 @@ async def test_when_every_request_fails_from_the_first_the_rest_of_the_queue_wai
     await shop.publish(*((order(), binary()) for _ in range(COUNT)))
     await worker.until_logged("killswitch.tripped", 1 if on == "any" else 4, timeout_s=30)
     calls = cloud.state.calls["create"]
-    await check_nothing_was_spent(shop)
+    await shop.check_nothing_was_spent()
 
     assert COUNT - 5 <= await shop.ready(f"{shop.prefix}.requests.create")
     assert 5 + len(worker.logged("killswitch.trying")) >= calls

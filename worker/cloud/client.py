@@ -4,6 +4,7 @@ The cloud's VPN service API as one account sees it; whatever the cloud or the ne
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 
@@ -114,6 +115,12 @@ class CloudClient:
         if not isinstance(reply, Reply):
             return answering.unanswered_look(reply, self._place)
         return None if reply.status in _DELETED else answering.failed_look(reply, self._place)
+
+    async def recovered(self) -> None:
+        """
+        See Cloud.recovered. Never: whoever logs in for several accounts hears of it.
+        """
+        await asyncio.Event().wait()
 
     async def probe(self) -> ListAnswer:
         """

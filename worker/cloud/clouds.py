@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from worker.accounts.account import Account, AkskCredentials, ApplicationCredentials, PasswordCredentials
 from worker.cloud.caller import Place
@@ -58,6 +58,7 @@ class Clouds:
         defaults = [account for account in self._clients if account.is_default]
         self._default = self._clients[defaults[0]] if defaults else None
         self._serves_all = bool(defaults) and defaults[0].tenant_ids is None
+        self._recovered = asyncio.Event()
 
     @property
     def logins(self) -> Mapping[str, LoginState]:
@@ -80,20 +81,40 @@ class Clouds:
             await asyncio.sleep(_LOOK_S)
             ill = [client for client in self._clients.values() if not client.login.is_well]
             await asyncio.gather(*(client.log_in() for client in ill))
+            if any(client.login.is_well for client in ill):
+                # Whoever waits for this event is woken; who comes later waits for the next.
+                news, self._recovered = self._recovered, asyncio.Event()
+                news.set()
+
+    async def recovered(self) -> None:
+        """
+        See Cloud.recovered.
+        """
+        await self._recovered.wait()
 
     async def create(self, body: bytes, tenant_id: str | None) -> CreateAnswer:
         """
         See Cloud.create.
         """
         client = self._client(tenant_id)
-        return _no_account() if client is None else await client.create(body, tenant_id)
+        if client is None:
+            return _no_account()
+        answer = await client.create(body, tenant_id)
+        if isinstance(answer, Busy | Misconfigured) and self._is_everybodys(answer, client):
+            return replace(answer, is_account_only=False)
+        return answer
 
     async def list_services(self, router_id: str, tenant_id: str | None) -> ListAnswer:
         """
         See Cloud.list_services.
         """
         client = self._client(tenant_id)
-        return _no_account() if client is None else await client.list_services(router_id, tenant_id)
+        if client is None:
+            return _no_account()
+        answer = await client.list_services(router_id, tenant_id)
+        if isinstance(answer, Busy | Misconfigured) and self._is_everybodys(answer, client):
+            return replace(answer, is_account_only=False)
+        return answer
 
     async def show(self, service_id: str, tenant_id: str | None) -> Service | ListAnswer:
         """
@@ -120,6 +141,14 @@ class Clouds:
             if not getattr(answer, "is_account_only", False):
                 break
         return answer
+
+    def _is_everybodys(self, answer: Busy | Misconfigured, client: CloudClient) -> bool:
+        """
+        Whether what looks like one account's trouble is that of all: none of the others can log in either.
+        """
+        if not answer.is_account_only or client.login.is_well:
+            return False
+        return not any(other.login.is_well for other in self._clients.values())
 
     def _client(self, tenant_id: str | None) -> CloudClient | None:
         if tenant_id is None or self._serves_all:

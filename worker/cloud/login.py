@@ -170,7 +170,11 @@ class FixedToken:
         See Login.
         """
         token = self._read()
-        return token if isinstance(token, LoginFailed) else {"X-Auth-Token": token}
+        if isinstance(token, LoginFailed):
+            return token
+        if token != self._refused:
+            self._refused = None  # another one, which has to be tried
+        return {"X-Auth-Token": token}
 
     async def renew(self, sent: Mapping[str, str], fault: Fault, _cloud_time: datetime | None) -> LoginFailed | None:
         """
