@@ -19,6 +19,7 @@ from worker.engine import Engine, Ports
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
+from worker.pace import Pace
 from worker.ports import Ack, Claimed, Cloud, Delivery, Later
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 from worker.teller import Teller
@@ -53,7 +54,8 @@ class House:
     """
 
     def __init__(self, ledger: SqliteLedger, client: Cloud, clock: Ahead, policy: Policy) -> None:
-        self.ledger, self.clock, self.collector, self.gate = ledger, clock, Collector(), Gate(policy)
+        self.pace = Pace(1, is_adaptive=False)
+        self.ledger, self.clock, self.collector, self.gate = ledger, clock, Collector(), Gate(policy, self.pace)
         teller = Teller(self.collector, self.collector, clock, "/test")
         self.engine = Engine(Ports(ledger, client, teller, clock, self.gate), policy)
         self.intake = Intake(Desk(ledger, self.engine, teller, clock, self.gate, ANYBODY), policy)
@@ -219,3 +221,45 @@ async def test_the_intent_of_every_post_is_on_disk_while_it_is_under_way(tmp_pat
 
         assert (Phase.SENT, 2) == (job.phase, job.attempts)
         assert Ack() == await running
+
+
+async def test_a_request_that_waits_long_for_its_turn_is_told_as_delayed_once(tmp_path: Path) -> None:
+    """
+    Also when nothing is wrong but that the cloud bears no more calls at once.
+    """
+    policy = Policy(delayed_after_s=0.05)
+    async with houses(tmp_path, policy, 0.0) as (cloud, (house,)):
+        held = house.pace.try_take()
+        handling = asyncio.create_task(house.intake.handle(a_delivery(SPEC)))
+        await eventually(lambda: bool(house.collector.told), "the event")
+        assert held is not None
+        held.end()
+        verdict = await handling
+
+        assert isinstance(verdict, Ack)
+        assert ["vpnservice.delayed", "vpnservice.created"] == house.collector.told
+        assert 1 == cloud.state.calls["create"]
+
+
+async def test_without_a_turn_at_hand_the_intent_is_written_when_there_is_one(tmp_path: Path) -> None:
+    """
+    An intent older than its POST would end the look-up after a crash too early.
+    """
+    async with houses(tmp_path, Policy(), 0.0) as (cloud, (house,)):
+        held = house.pace.try_take()
+        handling = asyncio.create_task(house.intake.handle(a_delivery(SPEC)))
+        found: tuple[Job, ...] = ()
+
+        async def is_claimed() -> bool:
+            nonlocal found
+            found = await house.ledger.find("order-1")
+            return bool(found)
+
+        await eventually(is_claimed, "the claim")
+
+        assert (Phase.READY, 0) == (found[0].phase, found[0].attempts)
+
+        assert held is not None
+        held.end()
+        assert isinstance(await handling, Ack)
+        assert (1, 0) == (cloud.state.calls["create"], house.pace.in_flight)

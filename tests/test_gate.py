@@ -315,14 +315,15 @@ class TestPace:
 
         assert (0, 0) == (pace.in_flight, pace.waiting)
 
-    async def test_a_gate_that_closed_while_one_waited_for_room_is_not_passed(self) -> None:
+    @pytest.mark.parametrize("is_look", [True, False])
+    async def test_a_gate_that_closed_while_one_waited_for_room_is_not_passed(self, is_look: bool) -> None:
         """
         Whoever stood in line when the 429 came must not send the next call all the same.
         """
         gate = Gate(Policy(), Pace(1, is_adaptive=False))
 
         async def enter() -> None:
-            async with gate.turn():
+            async with gate.look_turn() if is_look else gate.turn():
                 return
 
         async with gate.turn() as held:

@@ -5,21 +5,24 @@ The intake beside the whole: what deliveries of one request share, also when som
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from messages.envelope import encode_request
-from tests.clients import ANYBODY
+from tests.clients import ANYBODY, OTC
 from tests.stand_ins import Collector, Now
+from worker.core.admission import Admission
+from worker.core.answers import Created, Service
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.errors import LedgerError
 from worker.gate import Gate
 from worker.intake import CRASH_LIMIT, Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
-from worker.ports import Claim, Dead, Delivery, GiveBack, Later, Saved
+from worker.ports import Ack, Claim, Dead, Delivery, GiveBack, Later, Saved
 from worker.teller import Teller
 
 if TYPE_CHECKING:
@@ -171,3 +174,49 @@ async def test_a_stop_while_the_ledger_refuses_leaves_the_message_unacked() -> N
     gate.stop()
 
     assert GiveBack() == await intake.handle(delivery())
+
+
+class MadeCloud(NoCloud):
+    """
+    Creates what it is asked for, and counts.
+    """
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    async def create(self, body: bytes, tenant_id: str | None) -> CreateAnswer:
+        self.made += 1
+        return Created(Service(f"vpn-{self.made}", "PENDING_CREATE", {"id": f"vpn-{self.made}"}))
+
+
+def asked_by(user: str | None, *, is_redelivered: bool = False) -> Delivery:
+    body = {"vpnservice": {"router_id": "r", "tenant_id": "t-a"}}
+    envelope = encode_request(body, id="order-1", source="/shop")
+    return Delivery(replace(envelope, user_id=user), is_redelivered=is_redelivered, token=None)
+
+
+async def test_nobody_is_told_about_a_request_of_a_tenant_that_is_not_theirs(tmp_path: Path) -> None:
+    """
+    Who knows another's order could otherwise publish it again with a reply_to of its own.
+    """
+    cloud, gate, clock, collector = MadeCloud(), Gate(), Now(), Collector()
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "me", 120)
+    await ledger.start()
+    teller = Teller(collector, collector, clock, "/test")
+    engine = Engine(Ports(ledger, cloud, teller, clock, gate), Policy())
+
+    def intake(*users: str) -> Intake:
+        admission = Admission(OTC, {"t-a": frozenset(users)}, None, is_user_checked=True)
+        return Intake(Desk(ledger, engine, teller, clock, gate, admission), Policy())
+
+    first = await intake("alice").handle(asked_by("alice"))
+    others = [await intake("alice").handle(asked_by(user)) for user in ("mallory", None)]
+    # The operator takes a user from the list while its request is on its way: it is seen through.
+    again = await intake("bob").handle(asked_by("alice", is_redelivered=True))
+    await ledger.close()
+
+    assert isinstance(first, Ack)
+    assert [True, True] == [isinstance(verdict, Dead) and verdict.reason == "rejected" for verdict in others]
+    assert isinstance(again, Ack)
+    assert 1 == cloud.made
+    assert ["created", "rejected", "rejected", "created"] == [key.partition(".")[2] for key in collector.told]

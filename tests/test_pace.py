@@ -51,6 +51,24 @@ async def soon(turn: asyncio.Task[Turn]) -> Turn:
         return await turn
 
 
+class Bucket:
+    """
+    A bucket that is empty for so many looks, and then never again.
+    """
+
+    max_rate = time_period = 1.0
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def has_capacity(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+    async def acquire(self) -> None:
+        assert self.looks < 0
+
+
 class TestRoom:
     async def test_no_more_turns_at_once_than_allowed(self) -> None:
         pace = fixed(3)
@@ -259,6 +277,32 @@ class TestRates:
             return seen
 
         assert (False, 2) == loop.run_until_complete(play())
+
+    async def test_a_call_that_drips_out_between_two_looks_is_not_missed(self) -> None:
+        """
+        With nothing under way nobody else would ever wake those in line.
+        """
+        pace = fixed(5, per_second=1000)
+        pace._buckets = (Bucket(looks=1),)  # type: ignore[assignment]
+        waiting = [asyncio.create_task(pace.take()) for _ in range(3)]
+
+        for turn in waiting:
+            (await soon(turn)).end()
+
+    async def test_a_rate_is_reached_by_calls_of_no_duration(self) -> None:
+        pace = fixed(4, per_second=400)
+        began_s = asyncio.get_running_loop().time()
+
+        async def calls() -> None:
+            for _ in range(250):
+                (await pace.take()).end()
+
+        async with asyncio.timeout(SOON_S * 4), asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(calls())
+
+        assert (0, 0) == (pace.in_flight, pace.waiting)
+        assert 1.4 <= asyncio.get_running_loop().time() - began_s <= 3.0
 
 
 class TestAdapting:

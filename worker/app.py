@@ -23,7 +23,7 @@ from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
 from worker.cloud.clouds import Clouds, open_clouds
-from worker.composing import admission_of, cloud_options, pace_of
+from worker.composing import admission_of, cloud_options, copying_user, pace_of
 from worker.core.killswitch import Mode
 from worker.engine import Engine, Ports
 from worker.errors import BrokerRefused
@@ -197,9 +197,10 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
     url = settings.amqp_url.get_secret_value()
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     ledger = await open_ledger(settings.ledger_url.get_secret_value(), owner, settings.lease_s)
-    publisher = BrokerPublisher(url, settings.routes, settings.publish_timeout_s)
+    own_user = copying_user(settings)
+    publisher = BrokerPublisher(url, settings.routes, settings.publish_timeout_s, own_user=own_user)
     replier = BrokerReplier(url, settings.routes, settings.publish_timeout_s)
-    consumer = BrokerConsumer(url, settings.routes, settings.concurrency, publisher)
+    consumer = BrokerConsumer(url, settings.routes, settings.concurrency, publisher, own_user=own_user)
     links = [
         asyncio.create_task(publisher.run(), name="publisher"),
         asyncio.create_task(consumer.run(), name="consumer"),

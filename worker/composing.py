@@ -8,9 +8,11 @@ from importlib.metadata import version
 
 from worker.accounts.access import Access
 from worker.accounts.account import Account
+from worker.broker.connection import user_of
 from worker.cloud.clouds import CloudOptions
 from worker.cloud.transport import TransportOptions
 from worker.core.admission import Admission
+from worker.errors import SettingsError
 from worker.pace import Pace
 from worker.profiles import profile_named
 from worker.settings import Settings
@@ -35,6 +37,23 @@ def cloud_options(settings: Settings, access: Access) -> CloudOptions:
         ),
         calm_s=settings.pause_s,
     )
+
+
+def copying_user(settings: Settings) -> str | None:
+    """
+    Our user at the broker, when the workers look at who published: it is written on copies of requests.
+
+    Raises:
+        SettingsError: they look, and the broker alone knows our user.
+    """
+    if settings.tenant_check != "user_id":
+        return None
+    user = user_of(settings.amqp_url.get_secret_value())
+    if user is None:
+        raise SettingsError(
+            "VPN_WORKER_TENANT_CHECK=user_id needs a user in VPN_WORKER_AMQP_URL: the worker has to know as whom it publishes."
+        )
+    return user
 
 
 def pace_of(settings: Settings) -> Pace:

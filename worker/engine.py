@@ -5,9 +5,11 @@ Decide, act, write down: runs one job until it has a verdict.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import structlog
 
@@ -40,6 +42,8 @@ from worker.ports import Ack, Claimed, Clock, Cloud, Dead, Held, Later, Ledger, 
 from worker.teller import Teller
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 #: A cloud that throttles and asks for no wait at all must not be hammered.
 LEAST_PAUSE_S = 0.5
@@ -163,8 +167,8 @@ class Engine:
 
     async def _post(self, request: Request, job: Job) -> Job:
         asked_at = self._clock.now()
-        job = await self._until_open(request, job)
-        async with self._gate.turn() as turn:
+        async with AsyncExitStack() as stack:
+            job, turn = await self._patiently(request, job, lambda: stack.enter_async_context(self._gate.turn()))
             if turn is None:
                 raise _Stopping
             now = self._clock.now()
@@ -208,26 +212,32 @@ class Engine:
 
     async def _until_open(self, request: Request, job: Job) -> Job:
         """
-        Waits while nothing can be done for anybody, and tells once that the request is delayed by it.
+        Waits while nothing can be done for anybody.
+        """
+        job, is_open = await self._patiently(request, job, self._gate.passed)
+        if not is_open:
+            raise _Stopping
+        return job
+
+    async def _patiently(self, request: Request, job: Job, wait: Callable[[], Awaitable[T]]) -> tuple[Job, T]:
+        """
+        What a wait gives, and the job; tells once that the request is delayed when it takes long.
         """
         delay_told_at = job.first_seen_at + timedelta(seconds=self._policy.delayed_after_s)
         left_s = max(0.0, (delay_told_at - self._clock.now()).total_seconds())
         try:
             async with asyncio.timeout(None if job.delayed_told else left_s):
-                is_open = await self._gate.passed()
+                return job, await wait()
         except TimeoutError:
             job = await self._tell_delay(request, job)
-            is_open = await self._gate.passed()
-        if not is_open:
-            raise _Stopping
-        return job
+            return job, await wait()
 
     def _is_stale(self, job: Job) -> bool:
         return job.sent_at is None or (self._clock.now() - job.sent_at).total_seconds() > _STALE_INTENT_S
 
     async def _look(self, request: Request, job: Job) -> Job:
-        job = await self._until_open(request, job)
-        async with self._gate.look_turn() as turn:
+        async with AsyncExitStack() as stack:
+            job, turn = await self._patiently(request, job, lambda: stack.enter_async_context(self._gate.look_turn()))
             if turn is None:
                 raise _Stopping
             started_at = self._clock.now()

@@ -179,7 +179,7 @@ class Gate:
             while await self._is_next(ticket):
                 turn = await self._paced()
                 # It may have closed while we waited for our turn.
-                if turn is None or self.is_open or self._is_tried_by(ticket):
+                if turn is None or (self._is_passable() and self._is_first(ticket)):
                     break
                 turn.end()
                 turn = None
@@ -195,8 +195,15 @@ class Gate:
         """
         Entered when a look-up may be made, as soon as the pace allows. Gives None when the process is stopping first.
         """
-        turn = await self._paced()
+        turn: Turn | None = None
         try:
+            while await self.passed():
+                turn = await self._paced()
+                # It may have closed while we waited for our turn.
+                if turn is None or self._is_passable():
+                    break
+                turn.end()
+                turn = None
             yield turn
         finally:
             if turn is not None:
@@ -207,16 +214,19 @@ class Gate:
         Waits until we may try to POST. False: the process is stopping first.
         """
         while await self.passed():
-            # In order of arrival: who has just failed goes last, or nobody else would ever be tried.
-            if self._switch.mode is not Mode.TRYING or next(iter(self._queue)) is ticket:
+            if self._is_first(ticket):
                 return True
             if self.is_stopping:
                 return False
             await self._news.wait()
         return False
 
-    def _is_tried_by(self, ticket: object) -> bool:
-        return self._switch.mode is Mode.TRYING and self._left_s() <= 0 and next(iter(self._queue)) is ticket
+    def _is_passable(self) -> bool:
+        return self._switch.mode is not Mode.STOPPED and self._left_s() <= 0
+
+    def _is_first(self, ticket: object) -> bool:
+        # In order of arrival: who has just failed goes last, or nobody else would ever be tried.
+        return self._switch.mode is not Mode.TRYING or next(iter(self._queue)) is ticket
 
     async def _paced(self) -> Turn | None:
         turn = self._pace.try_take()

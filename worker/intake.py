@@ -12,7 +12,7 @@ import structlog
 
 from messages.envelope import Rejection, Request, decode_request
 from messages.faults import FieldError, id_reused
-from worker.core.admission import Admission, faults
+from worker.core.admission import Admission, faults, is_about_user
 from worker.core.job import Job, Phase, RequestKey, open_job
 from worker.core.marking import mark_for
 from worker.core.policy import Policy
@@ -134,7 +134,10 @@ class Intake:
         found = faults(self._desk.admission, wanted, delivery.envelope.user_id)
         if not found:
             return None
-        # What was taken before the settings changed is seen through: it may have been sent, or told, already.
+        # What was taken before the settings changed is seen through: it may have been sent, or told, already. But who
+        # repeats another's request must not be told what became of it.
+        if not delivery.is_redelivered and any(is_about_user(fault) for fault in found):
+            return _rejected(request, found)
         known = await insist(self._desk.gate, lambda: self._desk.ledger.find(request.id, request.source))
         return None if known else _rejected(request, found)
 

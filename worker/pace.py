@@ -207,9 +207,9 @@ class Pace:
         if not self._line or self._looking is not None or self._in_flight >= self._state.allowed:
             return
         bucket = self._empty_bucket()
-        if bucket is not None:
-            delay_s = max(_LEAST_LOOK_S, bucket.time_period / bucket.max_rate / _LOOKS)
-            self._looking = asyncio.get_running_loop().call_later(delay_s, self._look)
+        # Room may have come since the last look, a moment ago: nobody else would wake who is first.
+        delay_s = 0.0 if bucket is None else max(_LEAST_LOOK_S, bucket.time_period / bucket.max_rate / _LOOKS)
+        self._looking = asyncio.get_running_loop().call_later(delay_s, self._look)
 
     def _look(self) -> None:
         self._looking = None

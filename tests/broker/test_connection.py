@@ -8,9 +8,10 @@ import asyncio
 import time
 
 import aio_pika
+import pytest
 
 from tests.e2e.proxy import AmqpProxy
-from worker.broker.connection import close_quietly, connect
+from worker.broker.connection import close_quietly, connect, user_of
 
 
 async def test_a_close_towards_a_broker_that_reads_nothing_ends_in_time(amqp_url: str) -> None:
@@ -35,3 +36,16 @@ async def test_a_close_towards_a_broker_that_reads_nothing_ends_in_time(amqp_url
     assert [] == still_closing
     assert {TimeoutError} == {type(result) for result in results}
     assert spent_s < 2
+
+
+@pytest.mark.parametrize(
+    ("url", "user"),
+    [
+        ("amqp://shop%40a:secret@broker/vpn", "shop@a"),
+        ("amqp://broker", "guest"),
+        ("amqps://broker/vpn?auth=EXTERNAL", None),
+        ("amqps://ignored:secret@broker/vpn?auth=external", None),
+    ],
+)
+def test_our_user_is_known_unless_the_certificate_tells_it(url: str, user: str | None) -> None:
+    assert user == user_of(url)

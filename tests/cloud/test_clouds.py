@@ -244,6 +244,13 @@ class TestTrouble:
             assert isinstance(answer, Busy)
             assert not answer.is_account_only
 
+    async def test_that_keeps_every_endpoint_out_of_reach_is_everybodys(self, open_all: Open) -> None:
+        clouds = await open_all(by_token("a", "http://127.0.0.1:9", "t-a"), by_token("b", "http://127.0.0.1:10", "t-b"))
+
+        answers = [await clouds.create(BODY, tenant_id) for tenant_id in ("t-a", "t-b", "t-a")]
+
+        assert [True, False, False] == [getattr(answer, "is_account_only", None) for answer in answers]
+
     async def test_that_is_mended_is_noticed_without_a_request(self, open_all: Open, start_cloud: StartCloud) -> None:
         cloud = await start_cloud(users=USERS)
         cloud.state.accounts.change_password(USERS[0].name, "another")
@@ -286,12 +293,18 @@ class TestTheProbe:
         assert Listed(()) == await clouds.probe()
         assert ["a", "b"] == tokens(server)
 
-    async def test_tells_what_concerns_everybody_at_once(self, answer_raw: AnswerRaw, open_all: Open) -> None:
-        server = await answer_raw(http("503 Service Unavailable"), stays=True)
+    @pytest.mark.parametrize("refusal", [http("503 Service Unavailable"), POLICY], ids=["503", "403"])
+    async def test_goes_on_until_one_account_is_answered(
+        self, answer_raw: AnswerRaw, open_all: Open, refusal: bytes
+    ) -> None:
+        """
+        One that may not list, or whose own endpoint is down, must not keep all the others waiting.
+        """
+        server = await answer_raw(refusal, NOTHING_LISTED, stays=True)
         clouds = await open_all(by_token("a", server.url, "t-a"), by_token("b", server.url, "t-b"))
 
-        assert isinstance(await clouds.probe(), Busy)
-        assert ["a"] == tokens(server)
+        assert Listed(()) == await clouds.probe()
+        assert ["a", "b"] == tokens(server)
 
     async def test_tells_a_trouble_when_every_account_has_one(self, answer_raw: AnswerRaw, open_all: Open) -> None:
         server = await answer_raw(UNAUTHORIZED, stays=True)

@@ -63,11 +63,16 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
         ) from exc
 
 
-def user_of(amqp_url: str) -> str:
+def user_of(amqp_url: str) -> str | None:
     """
     As whom a connection to that URL logs in; RabbitMQ's default user when it names none.
+
+    None: the broker alone knows, since it takes the user from our certificate (SASL EXTERNAL).
     """
-    return URL(amqp_url).user or "guest"
+    url = URL(amqp_url)
+    if url.query.get("auth", "").upper() == "EXTERNAL":
+        return None
+    return url.user or "guest"
 
 
 @asynccontextmanager

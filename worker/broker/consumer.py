@@ -16,7 +16,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from messages.routes import Routes
-from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, typed_errors, user_of
+from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, typed_errors
 from worker.broker.link import Link, Loss
 from worker.broker.messages import (
     ATTEMPTS,
@@ -97,14 +97,23 @@ class BrokerConsumer:
         routes: our names.
         prefetch: unacked deliveries at most; `take` never hands out more.
         publisher: for the copies that `later` and `dead` need.
+        own_user: as which the workers publish copies; what those say of the first publisher is believed.
     """
 
-    def __init__(self, amqp_url: str, routes: Routes, prefetch: int, publisher: BrokerPublisher) -> None:
+    def __init__(
+        self,
+        amqp_url: str,
+        routes: Routes,
+        prefetch: int,
+        publisher: BrokerPublisher,
+        *,
+        own_user: str | None = None,
+    ) -> None:
         self._routes = routes
         self._prefetch = prefetch
         self._publisher = publisher
         self._link = Link(amqp_url, "consume")
-        self._user = user_of(amqp_url)
+        self._user = own_user
         self._arrived: asyncio.Queue[Delivery] = asyncio.Queue()
         self._acks: asyncio.Queue[tuple[_Token, asyncio.Future[None]]] = asyncio.Queue()
         self._session: _Session | None = None
@@ -310,7 +319,7 @@ class BrokerConsumer:
         log.info("consumer.registered", queue=self._routes.requests_queue, prefetch=room)
 
 
-def _delivery(message: AbstractIncomingMessage, token: _Token, own_user: str) -> Delivery:
+def _delivery(message: AbstractIncomingMessage, token: _Token, own_user: str | None) -> Delivery:
     return Delivery(
         envelope=to_envelope(message, own_user),
         # A copy from a rung is no redelivery to the broker, but its original may have been sent to the cloud.

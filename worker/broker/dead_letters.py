@@ -43,7 +43,7 @@ class BrokerDeadLetters:
     """
 
     def __init__(
-        self, routes: Routes, user: str, connection: AbstractConnection, channel: AbstractChannel, loss: Loss
+        self, routes: Routes, user: str | None, connection: AbstractConnection, channel: AbstractChannel, loss: Loss
     ) -> None:
         self._routes = routes
         self._user = user

@@ -41,7 +41,7 @@ _SHORT_LIMIT_BYTES = 255  # AMQP 0-9-1, 4.2.5.3
 _NO_ID = ""
 
 
-def to_letter(message: AbstractIncomingMessage, requests_queue: str, own_user: str) -> DeadLetter:
+def to_letter(message: AbstractIncomingMessage, requests_queue: str, own_user: str | None) -> DeadLetter:
     """
     A message of the dead-letter queue, whatever it is. Never raises.
 
@@ -70,7 +70,7 @@ def to_letter(message: AbstractIncomingMessage, requests_queue: str, own_user: s
     )
 
 
-def to_replay(letter: DeadLetter, replays: int, own_user: str, *, is_suspect: bool) -> aio_pika.Message:
+def to_replay(letter: DeadLetter, replays: int, own_user: str | None, *, is_suspect: bool) -> aio_pika.Message:
     """
     The request of a letter as it was first published, with the count of its replays.
 
@@ -92,7 +92,7 @@ def to_replay(letter: DeadLetter, replays: int, own_user: str, *, is_suspect: bo
     return message
 
 
-def _original(message: AbstractIncomingMessage, headers: Mapping[str, object], own_user: str) -> Envelope:
+def _original(message: AbstractIncomingMessage, headers: Mapping[str, object], own_user: str | None) -> Envelope:
     envelope = to_envelope(message, own_user)
     is_copy = REASON in headers or FIRST_SEEN in headers
     if is_copy and MESSAGE_ID not in headers:

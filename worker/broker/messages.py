@@ -87,7 +87,9 @@ def to_request_message(envelope: Envelope) -> aio_pika.Message:
     """
     A persistent message that carries a request; its message id is the request's id in the plain form.
     """
-    return _message(envelope, dict(envelope.headers), envelope.message_id or uuid.uuid4().hex)
+    message = _message(envelope, dict(envelope.headers), envelope.message_id or uuid.uuid4().hex)
+    message.user_id = envelope.user_id
+    return message
 
 
 def to_copy(envelope: Envelope, own: Mapping[str, str | int], own_user: str | None = None) -> aio_pika.Message:

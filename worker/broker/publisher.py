@@ -16,7 +16,6 @@ from messages.envelope import Envelope
 from messages.routes import Routes
 from worker.broker.blockade import Blockade
 from worker.broker.confirms import outcome_of
-from worker.broker.connection import user_of
 from worker.broker.link import Link, Loss
 from worker.broker.messages import (
     ATTEMPTS,
@@ -48,13 +47,14 @@ class BrokerPublisher:
         amqp_url: of the broker.
         routes: our names.
         timeout_s: for one publish, blockades not counted; after it the outcome is unknown.
+        own_user: our user, written on copies to prove that they are ours; it must be that of the connection.
     """
 
-    def __init__(self, amqp_url: str, routes: Routes, timeout_s: float = 10.0) -> None:
+    def __init__(self, amqp_url: str, routes: Routes, timeout_s: float = 10.0, *, own_user: str | None = None) -> None:
         self._routes = routes
         self._timeout_s = timeout_s
         self._link = Link(amqp_url, "publish")
-        self._user = user_of(amqp_url)
+        self._user = own_user
         self._blockade = Blockade("publish")
         self._connection: AbstractConnection | None = None
         self._channels: dict[str, AbstractChannel] = {}

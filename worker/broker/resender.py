@@ -12,7 +12,7 @@ import aiormq.exceptions
 from aio_pika.abc import AbstractExchange
 
 from messages.routes import Routes
-from worker.broker.connection import CALL_TIMEOUT_S, connected, user_of
+from worker.broker.connection import CALL_TIMEOUT_S, connected
 from worker.broker.dead_letters import translated
 from worker.broker.letter_messages import to_replay
 from worker.core.letters import DeadLetter
@@ -27,10 +27,10 @@ class BrokerResender:
     removed must not wait for that (broker-facts: What aio-pika does, 7).
     """
 
-    def __init__(self, exchange: AbstractExchange, routing_key: str, user: str) -> None:
+    def __init__(self, exchange: AbstractExchange, routing_key: str, own_user: str | None) -> None:
         self._exchange = exchange
         self._routing_key = routing_key
-        self._user = user
+        self._user = own_user
 
     async def send_again(self, letter: DeadLetter, *, replays: int, is_suspect: bool) -> None:
         """
@@ -49,13 +49,14 @@ class BrokerResender:
 
 
 @asynccontextmanager
-async def open_resender(amqp_url: str, routes: Routes) -> AsyncIterator[BrokerResender]:
+async def open_resender(amqp_url: str, routes: Routes, *, own_user: str | None = None) -> AsyncIterator[BrokerResender]:
     """
     Sends requests again for as long as it is open.
 
     Args:
         amqp_url: of a user that may write to the exchange for requests.
         routes: our names.
+        own_user: that user, when the workers look at who published; see `to_envelope`.
 
     Raises:
         BrokerRefused, BrokerUnreachable: the broker cannot be reached.
@@ -64,4 +65,4 @@ async def open_resender(amqp_url: str, routes: Routes) -> AsyncIterator[BrokerRe
         with translated("RabbitMQ opens no channel"):
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             exchange = await channel.get_exchange(routes.requests_exchange, ensure=False)
-        yield BrokerResender(exchange, routes.request_routing_key, user_of(amqp_url))
+        yield BrokerResender(exchange, routes.request_routing_key, own_user)

@@ -50,6 +50,9 @@ def publish(
     wait_s: Annotated[
         float | None, typer.Option(help="Seconds to wait for the outcome; exit 1 unless created.")
     ] = None,
+    with_user_id: Annotated[
+        bool, typer.Option("--with-user-id", help="Let RabbitMQ vouch for its user, for workers that look at it.")
+    ] = False,
     unchecked: Annotated[bool, typer.Option("--unchecked", help="Send it even if it is invalid.")] = False,
     amqp_url: AmqpUrl = None,
     prefix: Prefix = None,
@@ -60,7 +63,9 @@ def publish(
     Prints one JSON line with its id, and with --wait-s the outcome event as a second line.
     """
     import asyncio
+    from dataclasses import replace
 
+    from worker.broker.connection import user_of
     from worker.cli.broker_settings import broker_settings
     from worker.cli.order import InvalidOrder, Order, check, read_body
 
@@ -84,7 +89,10 @@ def publish(
     envelope = order.envelope()
     if not unchecked:
         check(envelope)
-    if not asyncio.run(_send(broker_settings(amqp_url, prefix), order, envelope, wait_s)):
+    settings = broker_settings(amqp_url, prefix)
+    if with_user_id:
+        envelope = replace(envelope, user_id=user_of(settings.amqp_url.get_secret_value()))
+    if not asyncio.run(_send(settings, order, envelope, wait_s)):
         raise typer.Exit(1)
 
 

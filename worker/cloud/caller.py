@@ -81,6 +81,7 @@ class Caller:
         self._place = place
         self._base: URL | None = URL(place.api_url) if place.api_url else None
         self._no_endpoint: LoginFailed | None = None
+        self._is_reached = True
 
     @property
     def login(self) -> LoginState:
@@ -91,6 +92,13 @@ class Caller:
         if state.is_well and self._no_endpoint is not None:
             return LoginState(is_well=False, words=self._no_endpoint.trouble.message)
         return state
+
+    @property
+    def is_well(self) -> bool:
+        """
+        Whether it can log in and the API is reached, as far as it was tried.
+        """
+        return self.login.is_well and self._is_reached
 
     async def ask(self, ask: Ask) -> Reply | NoReply | LoginFailed:
         """
@@ -132,6 +140,7 @@ class Caller:
             if asyncio.get_running_loop().time() - began_s > _LONGEST_LOGIN_S:
                 return LoginFailed(_TOO_SLOW, is_settings_fault=False)
             reply = await self._transport.send(replace(call, headers=sent))
+            self._is_reached = isinstance(reply, Reply) or reply.is_sent
             if not isinstance(reply, Reply):
                 return reply
             if not self._is_refused(reply):

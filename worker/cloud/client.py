@@ -54,6 +54,13 @@ class CloudClient:
         """
         return self._caller.login
 
+    @property
+    def is_well(self) -> bool:
+        """
+        Whether it can log in and its endpoint answers, as far as it was tried.
+        """
+        return self._caller.is_well
+
     async def log_in(self) -> None:
         """
         Logs in ahead of the first call, if there is a login to make; `login` tells what came of it.

@@ -15,7 +15,7 @@ from worker.cloud.client import CloudClient
 from worker.cloud.login import LoginState
 from worker.cloud.logins import login_for
 from worker.cloud.transport import Transport, TransportOptions
-from worker.core.answers import Busy, CreateAnswer, ListAnswer, Misconfigured, Service, Throttled, Trouble
+from worker.core.answers import Busy, CreateAnswer, ListAnswer, Listed, Misconfigured, Service, Throttled, Trouble
 from worker.core.profile import Profile
 
 _NO_ACCOUNT = "No account serves this tenant any more; give it one in VPN_WORKER_ACCOUNTS_FILE."
@@ -135,20 +135,20 @@ class Clouds:
         See Cloud.probe.
         """
         answer: ListAnswer = _no_account()
-        # Those that can log in first: one account's trouble must not hide that the cloud answers.
-        for client in sorted(self._clients.values(), key=lambda client: not client.login.is_well):
+        # Those that are well first: neither one account's trouble nor its endpoint's must hide that the cloud answers.
+        for client in sorted(self._clients.values(), key=lambda client: not client.is_well):
             answer = await client.probe()
-            if not getattr(answer, "is_account_only", False):
+            if isinstance(answer, Listed | Throttled):
                 break
         return answer
 
     def _is_everybodys(self, answer: Busy | Misconfigured, client: CloudClient) -> bool:
         """
-        Whether what looks like one account's trouble is that of all: none of the others can log in either.
+        Whether what looks like one account's trouble is that of all: none of the others is well either.
         """
-        if not answer.is_account_only or client.login.is_well:
+        if not answer.is_account_only or client.is_well:
             return False
-        return not any(other.login.is_well for other in self._clients.values())
+        return not any(other.is_well for other in self._clients.values())
 
     def _client(self, tenant_id: str | None) -> CloudClient | None:
         if tenant_id is None or self._serves_all:

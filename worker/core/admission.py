@@ -11,6 +11,7 @@ from messages.faults import FieldError, quoted
 from worker.core.profile import Profile, field_faults
 
 _TENANT = "vpnservice.tenant_id"
+_FORBIDDEN = "tenant_forbidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,13 @@ def faults(admission: Admission, wanted: Mapping[str, object], user: str | None)
     return (*field_faults(admission.profile, wanted), *_tenant_faults(admission, wanted, user))
 
 
+def is_about_user(fault: FieldError) -> bool:
+    """
+    Whether a fault is about who asks, rather than about what is asked for.
+    """
+    return fault.code == _FORBIDDEN
+
+
 def _tenant_faults(admission: Admission, wanted: Mapping[str, object], user: str | None) -> tuple[FieldError, ...]:
     tenant_id = wanted.get("tenant_id") or None
     allowed = admission.default_users
@@ -57,6 +65,6 @@ def _tenant_faults(admission: Admission, wanted: Mapping[str, object], user: str
         return ()
     if user is None:
         words = "must be set: it proves to the broker who publishes, and that decides for which tenant one may ask"
-        return (FieldError("user_id", "tenant_forbidden", words),)
+        return (FieldError("user_id", _FORBIDDEN, words),)
     whose = "without a tenant" if tenant_id is None else f"for the tenant {quoted(str(tenant_id))}"
-    return (FieldError("user_id", "tenant_forbidden", f"the publisher {quoted(user)} may not ask {whose}"),)
+    return (FieldError("user_id", _FORBIDDEN, f"the publisher {quoted(user)} may not ask {whose}"),)
