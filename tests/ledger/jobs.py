@@ -99,6 +99,7 @@ OUTCOME_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "existing_service_id": st.none() | TEXTS,
     "evidence": st.lists(SERVICES, max_size=2).map(tuple),
     "is_dead_letter": st.booleans(),
+    "api_request_id": st.none() | TEXTS,
 }
 OUTCOMES = st.builds(Outcome, **OUTCOME_FIELDS)
 COUNTS = st.integers(0, 2**31 - 1)

@@ -12,7 +12,7 @@ import aiormq.exceptions
 from aio_pika.abc import AbstractExchange
 
 from messages.routes import Routes
-from worker.broker.connection import CALL_TIMEOUT_S, connected
+from worker.broker.connection import CALL_TIMEOUT_S, connected, user_of
 from worker.broker.dead_letters import translated
 from worker.broker.letter_messages import to_replay
 from worker.core.letters import DeadLetter
@@ -36,7 +36,9 @@ class BrokerResender:
         """
         See Resender.send_again.
         """
-        message = to_replay(letter, replays, self._user, is_suspect=is_suspect)
+        # Only where the first publisher is known has our own name something to prove; and the broker may know us by another.
+        own_user = None if letter.envelope.user_id is None else self._user
+        message = to_replay(letter, replays, own_user, is_suspect=is_suspect)
         with translated("RabbitMQ did not confirm the request; its letter stays, run the command again"):
             try:
                 async with asyncio.timeout(CALL_TIMEOUT_S):
@@ -49,14 +51,13 @@ class BrokerResender:
 
 
 @asynccontextmanager
-async def open_resender(amqp_url: str, routes: Routes, *, own_user: str | None = None) -> AsyncIterator[BrokerResender]:
+async def open_resender(amqp_url: str, routes: Routes) -> AsyncIterator[BrokerResender]:
     """
     Sends requests again for as long as it is open.
 
     Args:
         amqp_url: of a user that may write to the exchange for requests.
         routes: our names.
-        own_user: that user, when the workers look at who published; see `to_envelope`.
 
     Raises:
         BrokerRefused, BrokerUnreachable: the broker cannot be reached.
@@ -65,4 +66,4 @@ async def open_resender(amqp_url: str, routes: Routes, *, own_user: str | None =
         with translated("RabbitMQ opens no channel"):
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             exchange = await channel.get_exchange(routes.requests_exchange, ensure=False)
-        yield BrokerResender(exchange, routes.request_routing_key, own_user)
+        yield BrokerResender(exchange, routes.request_routing_key, user_of(amqp_url))

@@ -256,7 +256,6 @@ async def _replay(settings: Settings, order: ReplayOrder, *, is_json: bool) -> b
     from worker.broker.resender import open_resender
     from worker.cli.letter_text import replayed_json, replayed_text
     from worker.cli.operating import opened_ledger
-    from worker.composing import copying_user
     from worker.core.amending import Leave
     from worker.replaying import Replayer
 
@@ -264,8 +263,7 @@ async def _replay(settings: Settings, order: ReplayOrder, *, is_json: bool) -> b
     done = left = 0
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(opened_ledger(settings))
-        own_user = copying_user(settings)
-        resender = await stack.enter_async_context(open_resender(url, settings.routes, own_user=own_user))
+        resender = await stack.enter_async_context(open_resender(url, settings.routes))
         letters = await stack.enter_async_context(open_dead_letters(url, settings.routes))
         replayer = Replayer(letters, resender, ledger, SystemClock())
         async for replayed in await stack.enter_async_context(aclosing(replayer.run(order))):
