@@ -20,6 +20,8 @@ _MINUTE_S = 60.0
 #: A new limit is told when it differs by this share from the one told last, and not more often.
 _NOTABLE = 0.2
 _TELL_WAIT_S = 10.0
+#: Calls that may begin at once after a rest, as a share of those of a period.
+_BURST = 0.1
 #: An empty bucket is looked at so often in the time that one call needs to drip out of it, and not more often.
 _LOOKS = 10
 _LEAST_LOOK_S = 0.001
@@ -90,7 +92,7 @@ class Pace:
     Args:
         maximum: calls at once, at most; 1 or more.
         is_adaptive: find out how many the cloud bears; else it gets `maximum`.
-        per_second: calls that may begin in a second, above 0; None is no limit. After a rest as many may begin at once.
+        per_second: calls that may begin in a second, above 0; None is no limit. After a rest a tenth more may.
         per_minute: the same for a minute.
     """
 
@@ -229,8 +231,10 @@ class Pace:
 
 
 def _bucket(calls: float, period_s: float) -> AsyncLimiter:
-    # A bucket that holds less than one call would never let one through.
-    return AsyncLimiter(calls, period_s) if calls >= 1 else AsyncLimiter(1, period_s / calls)
+    # A whole period's calls at once would make nearly two periods' in the first, which a cloud that counts refuses.
+    # And a bucket that holds less than one call would never let one through.
+    held = max(1.0, calls * _BURST)
+    return AsyncLimiter(held, period_s * held / calls)
 
 
 def _take_from(bucket: AsyncLimiter) -> None:

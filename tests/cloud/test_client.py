@@ -4,15 +4,20 @@ The client against the simulated cloud, over HTTP.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from tests.clients import open_client
 from worker.cloud.client import CloudClient
 from worker.cloud.transport import retry_after_s
 from worker.core.answers import (
@@ -327,3 +332,34 @@ class TestRetryAfter:
         delay_s = retry_after_s(text, NOW)
 
         assert delay_s is None or 0 <= delay_s <= 3600
+
+
+@pytest.mark.parametrize(("profile", "is_told"), [("otc", True), ("huawei", True), ("openstack", False)])
+async def test_a_cloud_that_is_unlike_its_profile_is_told_once(
+    simulate: Simulate, stack: AsyncExitStack, profile: str, is_told: bool
+) -> None:
+    """
+    A Neutron that is taken for a cloud with one service per VPC gets a second POST after a lost answer.
+    """
+    simulator, _ = await simulate(dialect="openstack")
+    client = await stack.enter_async_context(open_client(simulator.url, profile=profile))
+    with capture_logs() as logs:
+        for _ in range(2):
+            body = orjson.dumps({"vpnservice": {"router_id": str(uuid.uuid4())}})
+            assert isinstance(await client.create(body), Created)
+
+    told = [entry for entry in logs if entry["event"] == "cloud.unlike_profile"]
+    assert int(is_told) == len(told)
+    assert all(["created_at"] == entry["missing"] for entry in told)
+
+
+async def test_a_wrong_url_is_named_and_its_setting(
+    simulate: Simulate, connect: Callable[..., Awaitable[CloudClient]]
+) -> None:
+    simulator, _ = await simulate()
+    client = await connect(f"{simulator.url}/v2.0/vpn/vpnservices")
+
+    for answer in (await client.create(BODY), await client.list_services("r")):
+        assert isinstance(answer, Misconfigured)
+        assert f"{simulator.url}/v2.0/vpn/vpnservices/v2.0/vpn/vpnservices" in answer.trouble.message
+        assert "VPN_WORKER_API_URL" in answer.trouble.message

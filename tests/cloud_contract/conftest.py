@@ -49,6 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if url := config.getoption("--cloud-url", ""):
         routers, patience_s = config.getoption("--routers"), config.getoption("--patience-s")
         config.stash[REAL] = real_site(url, routers, patience_s)
+        refusal = asyncio.run(config.stash[REAL].refusal())
+        if refusal is not None:
+            raise pytest.UsageError(f"The cloud does not let us in, so nothing else was tried. {refusal}")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -24,6 +24,7 @@ from worker.accounts.account import (
 from worker.accounts.secret import Secret
 from worker.cloud.clouds import CloudOptions, open_clouds
 from worker.cloud.transport import TransportOptions
+from worker.core.answers import Misconfigured
 from worker.errors import SettingsError
 from worker.profiles import profile_named
 from worker.settings import access_of, load_settings
@@ -129,6 +130,16 @@ class Real:
         async with open_clouds(options) as clouds:
             patience = Patience(self.patience_s, 1.0)
             yield Cloud(clouds, options, self._intruder(account), self.routers, self.run_id, patience, made=self.made)
+
+    async def refusal(self) -> str | None:
+        """
+        Why the account is not let in, found out with one look-up; None when it is.
+
+        Sixty tests that each try a wrong password lock the account of whoever wants to help.
+        """
+        async with self.open({}) as cloud:
+            answer = await cloud.clouds.probe()
+        return answer.trouble.message if isinstance(answer, Misconfigured) else None
 
     async def sweep(self) -> dict[str, str]:
         """

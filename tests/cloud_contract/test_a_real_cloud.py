@@ -104,6 +104,23 @@ async def test_a_cloud_in_another_process_passes_and_is_left_clean(tmp_path: Pat
     assert [] == state["services"]
 
 
+async def test_a_login_that_is_refused_is_tried_once_and_no_more(tmp_path: Path) -> None:
+    """
+    Sixty tests with a wrong password would lock somebody's account.
+    """
+    simulator = await start_simulator(SimulatorConfig(dialect="openstack", users=USERS))
+    try:
+        env = openstack_login(f"{simulator.url}/v3") | {"OS_PASSWORD": "mistyped"}
+        status, said = await run(command(simulator.url, ROUTERS[:1]), env, tmp_path / "suite.log")
+    finally:
+        await simulator.close()
+
+    assert pytest.ExitCode.USAGE_ERROR == status
+    assert "The cloud does not let us in, so nothing else was tried." in said
+    assert (1, 0) == (simulator.state.calls["token"], simulator.state.calls["create"])
+    assert "mistyped" not in said
+
+
 async def test_what_cannot_be_deleted_is_listed_by_id(tmp_path: Path) -> None:
     """
     Here the cloud says that it deletes, and does not; where its API is, the catalog tells.

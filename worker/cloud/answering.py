@@ -28,12 +28,18 @@ from worker.core.meanings import Class, Fault
 _KIND_LIMIT = 80
 
 
+#: What every request would be told at this URL.
+_WRONG_URL = frozenset({"endpoint_wrong", "api_not_found"})
+
+
 def unanswered_create(reply: NoReply | LoginFailed, place: Place) -> CreateAnswer:
     """
     What a POST without an HTTP answer means.
     """
     if isinstance(reply, NoReply) and reply.is_sent:
-        return Unknown(Trouble("answer_lost", f"The request was sent and no answer came. {reply.words}"))
+        words = f"The request was sent and no answer came. {reply.words}"
+        # The cloud's own id is lost with its answer; ours is what its support can look for.
+        return Unknown(Trouble("answer_lost", words, api_request_id=reply.request_id))
     return _unsent(reply, place, Trouble("unreachable", "The cloud could not be reached; nothing was sent."))
 
 
@@ -116,6 +122,8 @@ def _trouble(fault: Fault, code: str, reply: Reply) -> Trouble:
     if fault.http_status in REDIRECTS:
         place = masked(_named(reply.headers.get("Location")), reply.call)
         message = f"The API redirects to {place}; set VPN_WORKER_API_URL to the API itself."
+    elif code in _WRONG_URL and reply.call is not None:
+        message = f"{message} Asked was {_named(str(reply.call.url))}; check VPN_WORKER_API_URL."
     return Trouble(code, message, fault.http_status, fault.api_code, fault.request_id)
 
 

@@ -8,6 +8,7 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 
+import structlog
 from yarl import URL
 
 from worker.cloud import answering
@@ -26,6 +27,8 @@ from worker.core.answers import (
     Throttled,
     Trouble,
 )
+
+log = structlog.get_logger()
 
 _CREATED = frozenset({200, 201, 202})
 _DELETED = frozenset({200, 202, 204, 404})
@@ -46,6 +49,7 @@ class CloudClient:
         self._caller = Caller(transport, login, place)
         self._place = place
         self._profile = place.profile
+        self._is_unlike = False
 
     @property
     def login(self) -> LoginState:
@@ -77,7 +81,22 @@ class CloudClient:
         if reply.status not in _CREATED:
             return answering.refused_create(reply, self._place)
         service = read_service(reply.body, self._profile)
-        return answering.not_created(reply) if service is None else Created(service, reply.request_id)
+        if service is None:
+            return answering.not_created(reply)
+        self._check_likeness(service)
+        return Created(service, reply.request_id)
+
+    def _check_likeness(self, service: Service) -> None:
+        # A Neutron taken for a cloud with one service per VPC is sent a second POST after a lost answer.
+        missing = sorted(self._profile.shows - service.attributes.keys())
+        if missing and not self._is_unlike:
+            self._is_unlike = True
+            log.warning(
+                "cloud.unlike_profile",
+                profile=self._profile.name,
+                missing=missing,
+                remedy="check VPN_WORKER_CLOUD: after a lost answer, a wrong one can create a service twice",
+            )
 
     async def list_services(self, router_id: str, tenant_id: str | None = None) -> ListAnswer:
         """

@@ -21,6 +21,7 @@ class Profile:
     Attributes:
         name: as in VPN_WORKER_CLOUD.
         title: for people.
+        shows: attributes that every service of this cloud shows; one without them is of another cloud.
         services_per_vpc: most services of one VPC; None where nothing limits them.
         refused: request fields that it does not take, each with the reason.
         not_null: fields in which it does not take null.
@@ -36,6 +37,7 @@ class Profile:
     name: str
     title: str
     services_per_vpc: int | None
+    shows: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
     not_null: frozenset[str] = frozenset()
     uuids: frozenset[str] = frozenset()
