@@ -4,7 +4,10 @@ From settings to the parts that speak to the cloud, or decide about it; for the 
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import version
+
+import structlog
 
 from worker.accounts.access import Access
 from worker.accounts.account import Account
@@ -16,6 +19,12 @@ from worker.errors import SettingsError
 from worker.pace import Pace
 from worker.profiles import profile_named
 from worker.settings import Settings
+
+log = structlog.get_logger()
+
+#: Deliveries that are held longer than half of RabbitMQ's consumer_timeout are worth a word; it is 30 minutes, and a
+#: consumer that exceeds it loses its channel (RabbitMQ, Consumers, Delivery Acknowledgement Timeout).
+_LONGEST_HELD_S = 900.0
 
 
 def cloud_options(settings: Settings, access: Access) -> CloudOptions:
@@ -60,6 +69,7 @@ def pace_of(settings: Settings) -> Pace:
     """
     How many calls may be under way, and how many may begin in a second and a minute.
     """
+    _warn_of_pace(settings)
     fixed = settings.api_concurrency if isinstance(settings.api_concurrency, int) else None
     return Pace(
         settings.concurrency if fixed is None else min(fixed, settings.concurrency),
@@ -67,6 +77,21 @@ def pace_of(settings: Settings) -> Pace:
         per_second=settings.api_per_second,
         per_minute=settings.api_per_minute,
     )
+
+
+def _warn_of_pace(settings: Settings) -> None:
+    if isinstance(settings.api_concurrency, int) and settings.api_concurrency > settings.concurrency:
+        remedy = (
+            f"VPN_WORKER_CONCURRENCY is {settings.concurrency}: no more calls are under way at once; raise it as well"
+        )
+        log.warning("settings.risky", name="VPN_WORKER_API_CONCURRENCY", remedy=remedy)
+    per_second = min(settings.api_per_second or math.inf, (settings.api_per_minute or math.inf) / 60)
+    if (held_s := settings.concurrency / per_second) > _LONGEST_HELD_S:
+        remedy = (
+            f"so many deliveries are held {held_s / 60:.0f} min at this rate of calls, and RabbitMQ takes them back"
+            f" after 30: at most {max(1, int(per_second * _LONGEST_HELD_S))}, or a higher rate"
+        )
+        log.warning("settings.risky", name="VPN_WORKER_CONCURRENCY", remedy=remedy)
 
 
 def admission_of(settings: Settings, accounts: tuple[Account, ...]) -> Admission:

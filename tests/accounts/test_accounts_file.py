@@ -108,7 +108,7 @@ class TestAccounts:
         access = place.access(FILE | {"OS_CLOUD": "not-read", "OS_PASSWORD": "not-read"})
 
         assert BY_PASSWORD == access.accounts[0].credentials
-        assert {"a": "password, from clouds.yaml, cloud prod"} == access.origins
+        assert {"a": "password at iam.example.com, from clouds.yaml, cloud prod"} == access.origins
 
     def test_openstack_variables_are_not_read(self, place: Place) -> None:
         place.write("accounts.yaml", shop_a(without="password"))

@@ -164,7 +164,7 @@ class TestEntry:
         access = place.access({"OS_CLOUD": "other", "VPN_WORKER_OS_CLOUD": "prod"})
 
         assert BY_PASSWORD == access.accounts[0].credentials
-        assert {"default": "password, from clouds.yaml, cloud prod"} == access.origins
+        assert {"default": "password at iam.example.com, from clouds.yaml, cloud prod"} == access.origins
 
     def test_our_settings_go_before_and_other_variables_are_not_mixed_in(self, place: Place) -> None:
         place.write("clouds.json", with_prod(auth=auth(project_id=None)))

@@ -23,12 +23,16 @@ from worker.settings import accounts_of, load_settings
 
 USER = Identity(name="me", domain_name="mine")
 PROJECT = Identity(id="p-1")
+ELSEWHERE = "https://elsewhere.example.com/v3"
+OTC_IAM = "https://iam.eu-de.otc.t-systems.com/v3"
 API = {"VPN_WORKER_API_URL": "https://api"}
 APPLICATION = {
     "VPN_WORKER_IAM_URL": IAM,
     "VPN_WORKER_APPLICATION_CREDENTIAL_ID": "a-1",
     "VPN_WORKER_APPLICATION_CREDENTIAL_SECRET": SECRET,
 }
+#: Everything of a login by password but where it goes.
+OUR_USER = {name: value for name, value in LOGIN.items() if name != "VPN_WORKER_IAM_URL"}
 AKSK = {"VPN_WORKER_ACCESS_KEY": "AK", "VPN_WORKER_SECRET_KEY": SECRET} | API
 
 
@@ -94,6 +98,52 @@ def test_the_region_gives_the_identity_service(place: Place, cloud: str, iam_url
 
     assert isinstance(account.credentials, PasswordCredentials)
     assert iam_url == account.credentials.iam_url
+
+
+@pytest.mark.parametrize(
+    ("variables", "iam_url"),
+    [
+        # The password and the region are ours: a URL that was left over in the shell gets nothing.
+        (OUR_USER | {"VPN_WORKER_REGION": "eu-de", "OS_AUTH_URL": ELSEWHERE}, OTC_IAM),
+        (OUR_USER | {"VPN_WORKER_REGION": "eu-de", "OS_AUTH_URL": ELSEWHERE, "OS_REGION_NAME": "x"}, OTC_IAM),
+        # A URL of ours goes before all; the one beside the password goes before a region from elsewhere.
+        (OUR_USER | {"VPN_WORKER_REGION": "eu-de", "OS_AUTH_URL": ELSEWHERE, "VPN_WORKER_IAM_URL": IAM}, IAM),
+        (OS_LOGIN | {"VPN_WORKER_REGION": "eu-de"}, IAM),
+        (OS_LOGIN | {"OS_AUTH_URL": "", "OS_REGION_NAME": "eu-nl", "VPN_WORKER_IAM_URL": ELSEWHERE}, ELSEWHERE),
+        # Without a region of ours, or where regions say nothing of hosts, there is nothing else to go by.
+        (OUR_USER | {"OS_AUTH_URL": ELSEWHERE}, ELSEWHERE),
+        (OUR_USER | {"OS_AUTH_URL": ELSEWHERE, "OS_REGION_NAME": "eu-de"}, ELSEWHERE),
+        (
+            OUR_USER | {"VPN_WORKER_REGION": "eu-de", "OS_AUTH_URL": ELSEWHERE, "VPN_WORKER_CLOUD": "openstack"},
+            ELSEWHERE,
+        ),
+    ],
+)
+def test_the_password_goes_where_its_owner_said(place: Place, variables: dict[str, str], iam_url: str) -> None:
+    credentials = place.account(variables).credentials
+
+    assert isinstance(credentials, PasswordCredentials)
+    assert iam_url == credentials.iam_url
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_warned"),
+    [
+        ({"VPN_WORKER_AUTH_TOKEN": SECRET}, True),
+        ({"VPN_WORKER_ACCESS_KEY": "AK", "VPN_WORKER_SECRET_KEY": SECRET}, True),
+        (LOGIN, True),
+        ({"VPN_WORKER_AUTH": "none"}, False),
+        ({"VPN_WORKER_AUTH_TOKEN": SECRET, "VPN_WORKER_API_URL": "http://localhost:8080"}, False),
+        ({"VPN_WORKER_AUTH_TOKEN": SECRET, "VPN_WORKER_API_URL": "https://vpc.example.com"}, False),
+    ],
+)
+def test_credentials_on_an_open_wire_are_warned_of(place: Place, variables: dict[str, str], *, is_warned: bool) -> None:
+    access = place.access({"VPN_WORKER_API_URL": "http://vpc.example.com"} | variables)
+
+    warnings = (
+        "VPN_WORKER_API_URL: is http: whoever listens on the way reads tokens and signatures, and can use them; use https",
+    )
+    assert (warnings if is_warned else ()) == access.warnings
 
 
 @pytest.mark.parametrize(
@@ -219,9 +269,22 @@ class TestTogether:
     @pytest.mark.parametrize(
         ("variables", "origin"),
         [
-            (LOGIN, "password, from VPN_WORKER_* settings"),
-            (OS_LOGIN, "password, from OS_* variables"),
-            (OS_LOGIN | {"VPN_WORKER_PASSWORD": "x"}, "password, from VPN_WORKER_* settings and OS_* variables"),
+            (LOGIN, "password at iam.example.com, from VPN_WORKER_* settings"),
+            (OS_LOGIN, "password at iam.example.com, from OS_* variables"),
+            (
+                OS_LOGIN | {"VPN_WORKER_PASSWORD": "x"},
+                "password at iam.example.com, from VPN_WORKER_* settings and OS_* variables",
+            ),
+            (
+                OUR_USER | {"OS_AUTH_URL": "https://elsewhere.example.com:5000/v3"},
+                "password at elsewhere.example.com:5000, from VPN_WORKER_* settings and OS_* variables",
+            ),
+            (
+                OUR_USER | {"OS_AUTH_URL": "https://elsewhere.example.com/v3", "VPN_WORKER_REGION": "eu-de"},
+                "password at iam.eu-de.otc.t-systems.com, from VPN_WORKER_* settings",
+            ),
+            (APPLICATION, "application_credential at iam.example.com, from VPN_WORKER_* settings"),
+            (AKSK | {"OS_AUTH_URL": IAM}, "aksk, from VPN_WORKER_* settings"),
         ],
     )
     def test_it_is_said_where_a_login_came_from(self, place: Place, variables: dict[str, str], origin: str) -> None:

@@ -246,20 +246,29 @@ async def test_two_equal_calls_of_one_second_are_two_bad_tries() -> None:
     assert "key_resting" == third.trouble.code
 
 
-async def test_another_key_is_tried_at_once(open_transport: OpenTransport, cloud: Simulator, tmp_path: Path) -> None:
-    path = tmp_path / "secret-key"
-    path.write_text("wrong\n", encoding="ascii")
-    login = AkskLogin("shop", AkskCredentials(Secret("AK"), Secret(path=path), project_id=USER.project_id))
+async def test_another_access_key_is_tried_at_once(
+    open_transport: OpenTransport, cloud: Simulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "access-key"
+    path.write_text("WRONG\n", encoding="ascii")
+    login = AkskLogin("shop", AkskCredentials(Secret(path=path), Secret("SK"), project_id=USER.project_id))
     transport = await open_transport()
     for _ in range(3):
         assert isinstance(await ask(transport, login, services(cloud)), LoginFailed)
+    before = login.state
 
-    path.write_text("SK\n", encoding="ascii")
+    path.write_text("AK\n", encoding="ascii")
+    sent = await login.headers(services(cloud))  # as keep_logged_in does for who is not well
+    assert not isinstance(sent, LoginFailed)
+    login.finished(sent, is_accepted=False)
+    between = login.state
     reply = await ask(transport, login, services(cloud))
 
+    assert not before.is_well
+    assert (True, "the access key of account shop was not tried yet") == (between.is_well, between.words)
     assert isinstance(reply, Reply)
     assert 200 == reply.status
-    assert login.state.is_well
+    assert "the access key of account shop is accepted" == login.state.words
 
 
 async def test_a_key_that_was_replaced_while_a_call_was_under_way_is_sent_once_more(tmp_path: Path) -> None:
@@ -288,6 +297,10 @@ async def test_a_file_that_is_gone_is_a_settings_fault_and_no_try(tmp_path: Path
     assert isinstance(failed, LoginFailed)
     assert ("secret_unreadable", True) == (failed.trouble.code, failed.is_settings_fault)
     assert "access-key" in failed.trouble.message
+    assert not login.state.is_well
+    (tmp_path / "access-key").write_text("AK\n", encoding="ascii")
+    assert not isinstance(await login.headers(call()), LoginFailed)
+    assert login.state.is_well
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from yarl import URL
 from tests.cloud.conftest import ask
 from worker.accounts.account import Account, ApplicationCredentials, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
+from worker.cloud.identity_api import UserRecords
 from worker.cloud.keystone import TokenLogin
 from worker.cloud.login import LoginFailed
 from worker.cloud.transport import Call, Reply, Transport
@@ -130,7 +131,7 @@ async def test_two_hundred_at_once_cause_one_login(open_shop: OpenShop) -> None:
 
 async def test_two_hundred_that_are_refused_at_once_cause_one_login(open_shop: OpenShop) -> None:
     shop = await open_shop()
-    login = shop.login(calm_s=0.0)
+    login = shop.login(records=UserRecords(calm_s=0.0))
     await ask(shop.transport, login, shop.call())
     shop.cloud.state.accounts.revoke()
 
@@ -142,7 +143,7 @@ async def test_two_hundred_that_are_refused_at_once_cause_one_login(open_shop: O
 
 async def test_who_was_refused_with_an_older_token_is_sent_on_at_once(open_shop: OpenShop) -> None:
     shop = await open_shop()
-    login = shop.login(calm_s=0.0)
+    login = shop.login(records=UserRecords(calm_s=0.0))
     old = await login.headers(shop.call())
     assert not isinstance(old, LoginFailed)
     await login.renew(old, REFUSED, None)
@@ -267,7 +268,7 @@ async def test_a_secret_file_that_is_gone_is_told_once_and_used_when_it_is_back(
 
 async def test_a_changed_password_kills_the_token_and_the_login_says_so(open_shop: OpenShop) -> None:
     shop = await open_shop()
-    login = shop.login(calm_s=0.0)
+    login = shop.login(records=UserRecords(calm_s=0.0))
     await ask(shop.transport, login, shop.call())
     shop.cloud.state.accounts.change_password(USER.name, "another")
 

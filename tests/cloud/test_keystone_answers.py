@@ -18,10 +18,11 @@ from yarl import URL
 from tests.cloud.conftest import Authority, RawServer, http
 from worker.accounts.account import Account, ApplicationCredentials, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
-from worker.cloud.identity_api import endpoint_in, login_body, read_token
+from worker.cloud.identity_api import UserRecords, endpoint_in, login_body, read_token
 from worker.cloud.keystone import TokenLogin
 from worker.cloud.login import LoginFailed
 from worker.cloud.transport import Call, Reply, Transport
+from worker.core.meanings import Fault
 
 OpenTransport = Callable[..., Awaitable[Transport]]
 AnswerRaw = Callable[..., Awaitable[RawServer]]
@@ -319,3 +320,26 @@ def test_a_service_with_odd_endpoints_has_none(endpoints: object) -> None:
     found = endpoint_in([{"type": "network", "endpoints": endpoints}], ("network",), "public", None)
 
     assert isinstance(found, str)
+
+
+@pytest.mark.parametrize(("url", "times"), [("http://net.example.com", 1), ("http://127.0.0.1:9696", 0)])
+async def test_an_endpoint_that_would_send_tokens_unencrypted_is_warned_of_once(
+    open_transport: OpenTransport, answer_raw: AnswerRaw, url: str, times: int
+) -> None:
+    endpoints = [{"interface": "public", "region": "r", "url": url}]
+    body = token_body(catalog=[{"type": "network", "endpoints": endpoints}])
+    server = await answer_raw(http("201 Created", body, "X-Subject-Token: t"), stays=True)
+    records = UserRecords(calm_s=0.0)
+    login = login_at(f"{server.url}/v3", await open_transport(), catalog_types=("network",), records=records)
+
+    with capture_logs() as logs:
+        for _ in range(2):
+            sent = await login.headers(CALL)
+            assert not isinstance(sent, LoginFailed)
+            assert await login.renew(sent, Fault(401, None, "gone", None), None) is None
+
+    told = [line for line in logs if line["event"] == "settings.risky"]
+    assert len(server.requests) > 1
+    assert URL(url) == await login.endpoint()
+    assert times == len(told)
+    assert all("http://net.example.com is http: whoever listens" in line["remedy"] for line in told)

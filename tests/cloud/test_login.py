@@ -4,11 +4,14 @@ The ways to log in that need no call, and which way an account asks for.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from yarl import URL
 
+from tests.cloud.conftest import RawServer, http
 from worker.accounts.account import (
     Account,
     AkskCredentials,
@@ -21,15 +24,23 @@ from worker.accounts.account import (
 )
 from worker.accounts.secret import Secret
 from worker.cloud.aksk import AkskLogin
+from worker.cloud.clouds import CloudOptions, open_clouds
 from worker.cloud.keystone import TokenLogin
 from worker.cloud.login import FixedToken, LoginFailed, NoLogin, duration
 from worker.cloud.logins import login_for
 from worker.cloud.transport import Call, Transport, TransportOptions
 from worker.core.meanings import Fault
+from worker.profiles import profile_named
 
+AnswerRaw = Callable[..., Awaitable[RawServer]]
+NOTHING_LISTED = http("200 OK", b'{"vpnservices": []}')
 CALL = Call("GET", URL("http://127.0.0.1/"))
 REFUSED = Fault(401, "APIG.0307", "The token must be updated.", "req-1")
 USER = Identity(name="u", domain_name="Default")
+
+
+def options_of(*accounts: Account) -> CloudOptions:
+    return CloudOptions(profile_named("otc"), accounts, TransportOptions(total_timeout_s=5.0))
 
 
 async def test_no_login_sends_nothing_and_cannot_be_renewed() -> None:
@@ -121,6 +132,78 @@ async def test_the_credentials_choose_the_login(credentials: Credentials, kind: 
     assert await login.endpoint() is None
     assert login.state.is_well
     await login.close()
+
+
+class TestAccountsOfOneProcess:
+    """
+    They share what is known of their keys and users.
+    """
+
+    async def test_that_have_one_access_key_make_two_bad_tries(self, answer_raw: AnswerRaw) -> None:
+        server = await answer_raw(http("401 Unauthorized", b'{"error_code": "APIG.0301"}'), stays=True)
+        credentials = AkskCredentials(Secret("AK"), Secret("wrong"))
+        accounts = [Account(name, credentials, api_url=server.url, tenant_ids=frozenset({name})) for name in "abcd"]
+
+        async with open_clouds(options_of(*accounts)) as clouds:
+            for name in "abcd" * 2:
+                await clouds.list_services("r", name)
+
+        assert 2 == len(server.requests)
+
+    async def test_that_have_one_user_are_refused_twice(self, answer_raw: AnswerRaw) -> None:
+        server = await answer_raw(http("401 Unauthorized", b'{"error": {"message": "wrong"}}'), stays=True)
+        accounts = [
+            Account(name, PasswordCredentials(f"{server.url}/v3", USER, Secret("wrong"), Identity(name)))
+            for name in "abcdef"
+        ]
+
+        async with open_clouds(options_of(*accounts)) as clouds:
+            await clouds.log_in()
+
+        assert 2 == len(server.requests)
+        assert not any(state.is_well for state in clouds.logins.values())
+
+    async def test_learn_nothing_of_a_key_from_a_gateway_that_throttles(self, answer_raw: AnswerRaw) -> None:
+        """
+        It may throttle before it looks at the signature.
+        """
+        server = await answer_raw(http("429 Too Many Requests"), NOTHING_LISTED, stays=True)
+        account = Account("a", AkskCredentials(Secret("AK"), Secret("SK")), api_url=server.url)
+
+        async with open_clouds(options_of(account)) as clouds:
+            await clouds.probe()
+            after_429 = clouds.logins["a"]
+            await clouds.probe()
+            after_200 = clouds.logins["a"]
+
+        assert "the access key of account a was not tried yet" == after_429.words
+        assert "the access key of account a is accepted" == after_200.words
+
+    @pytest.mark.parametrize("way", ["token", "access key"])
+    async def test_are_well_again_when_their_file_is_replaced(
+        self, answer_raw: AnswerRaw, tmp_path: Path, way: str
+    ) -> None:
+        """
+        Without a request, so that those that wait are woken.
+        """
+        path = tmp_path / "secret"
+        path.write_text("OLD", encoding="ascii")
+        server = await answer_raw(http("401 Unauthorized", b'{"error_code": "APIG.0301"}'), stays=True)
+        secret = Secret(path=path)
+        credentials = TokenCredentials(secret) if way == "token" else AkskCredentials(secret, Secret("SK"))
+
+        async with open_clouds(options_of(Account("a", credentials, api_url=server.url))) as clouds:
+            keeping = asyncio.create_task(clouds.keep_logged_in())
+            recovered = asyncio.create_task(clouds.recovered())
+            for _ in range(3):
+                await clouds.probe()
+            before = clouds.logins["a"]
+            path.write_text("REPLACED", encoding="ascii")
+            await asyncio.wait_for(recovered, 5)
+            keeping.cancel()
+            after = clouds.logins["a"]
+
+        assert (False, True) == (before.is_well, after.is_well)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ What we sent to prove who we are does not come back in words, whoever repeats it
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 from yarl import URL
@@ -25,6 +27,8 @@ OpenTransport = Callable[..., Awaitable[Transport]]
 AnswerRaw = Callable[..., Awaitable[RawServer]]
 API = URL("http://127.0.0.1/")
 TOKEN = "gAAAAAB-token/with+odd=characters"
+PASSWORD = "pä\"s/s\\w'o<r>d 1"
+ANN = Identity(name="ann", domain_name="Default")
 SIGNED = {
     "X-Sdk-Date": "20261123T000000Z",
     "X-Project-Id": "project-1",
@@ -61,6 +65,39 @@ def test_of_a_login_the_password_or_the_secret_is_masked(secret: str) -> None:
 
     for body in (by_password, by_credential):
         assert "ann of Default: *** is wrong" == masked(f"ann of Default: {secret} is wrong", Call("POST", API, body))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps(PASSWORD)[1:-1],
+        json.dumps(PASSWORD, ensure_ascii=False)[1:-1],
+        json.dumps(PASSWORD, ensure_ascii=False)[1:-1].replace("/", "\\/"),
+        json.dumps(json.dumps(PASSWORD)[1:-1])[1:-1],
+        json.dumps(json.dumps(PASSWORD, ensure_ascii=False)[1:-1], ensure_ascii=False)[1:-1],
+        quote(PASSWORD),
+        quote(PASSWORD, safe=""),
+        "p%c3%a4%22s%2fs%5cw%27o%3cr%3ed%201",
+        quote_plus(PASSWORD),
+        html.escape(PASSWORD),
+        html.escape(PASSWORD, quote=False),
+    ],
+)
+def test_a_secret_is_masked_however_it_is_written(written: str) -> None:
+    body = login_body(PasswordCredentials("http://iam/v3", ANN, Secret(PASSWORD), None))
+
+    assert "cannot read ***." == masked(f"cannot read {written}.", Call("POST", API, body))
+
+
+def test_a_login_that_the_identity_service_repeats_is_told_without_its_password() -> None:
+    body = login_body(PasswordCredentials("http://iam/v3", ANN, Secret('pä"ss-word-1'), None))
+    for echoed in (body.decode(), json.dumps(json.loads(body))):
+        answer = json.dumps({"error": {"message": f"cannot read {echoed}"}}).encode()
+
+        fault = Reply(400, {}, answer, Call("POST", API, body)).fault()
+
+        assert '"***"' in fault.message
+        assert "ss-word-1" not in fault.message
 
 
 def test_a_request_that_looks_like_a_login_is_none() -> None:

@@ -15,7 +15,11 @@ import pytest
 from yarl import URL
 
 from tests.cloud.conftest import RawServer, http
+from worker.cloud.answering import unanswered_create
+from worker.cloud.caller import Place
 from worker.cloud.transport import Call, NoReply, Reply, Transport, retry_after_s
+from worker.core.answers import Unknown
+from worker.profiles import profile_named
 
 OpenTransport = Callable[..., Awaitable[Transport]]
 AnswerRaw = Callable[..., Awaitable[RawServer]]
@@ -217,7 +221,8 @@ async def test_silence_ends_with_the_read_timeout(open_transport: OpenTransport,
 
     reply = await transport.send(post(await listen(keep_silent)))
 
-    assert NoReply(is_sent=True, words="SocketTimeoutError: no piece of an answer for 0.2 s") == reply
+    assert isinstance(reply, NoReply)
+    assert (True, "SocketTimeoutError: no piece of an answer for 0.2 s") == (reply.is_sent, reply.words)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +253,8 @@ async def test_what_never_ends_is_ended_by_the_total_timeout(
 
     reply = await transport.send(post(await listen(drip)))
 
-    assert NoReply(is_sent=True, words="TimeoutError: no whole answer within 0.3 s") == reply
+    assert isinstance(reply, NoReply)
+    assert (True, "TimeoutError: no whole answer within 0.3 s") == (reply.is_sent, reply.words)
 
 
 async def test_headers_without_end_are_given_up(open_transport: OpenTransport, listen: Listen) -> None:
@@ -264,3 +270,23 @@ async def test_headers_without_end_are_given_up(open_transport: OpenTransport, l
 
     assert isinstance(reply, NoReply)
     assert reply.is_sent
+
+
+async def test_the_id_that_we_sent_is_known_after_a_lost_answer(open_transport: OpenTransport, listen: Listen) -> None:
+    """
+    The cloud's support can look for nothing else.
+    """
+    heads = []
+
+    async def hang_up(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+
+    transport = await open_transport()
+
+    reply = await transport.send(post(await listen(hang_up)))
+
+    assert isinstance(reply, NoReply)
+    assert f"X-Request-Id: {reply.request_id}\r\n".encode() in heads[0]
+    unknown = unanswered_create(reply, Place(profile_named("otc")))
+    assert isinstance(unknown, Unknown)
+    assert reply.request_id == unknown.trouble.api_request_id

@@ -32,7 +32,7 @@ class Access:
         accounts: one or more.
         tls: the files for TLS, the same for all accounts.
         warnings: what an operator should know, a sentence each, for the log.
-        origins: account name -> the way to log in and where it was found, in words.
+        origins: account name -> the way to log in, at which identity service, and where it was found, in words.
     """
 
     accounts: tuple[Account, ...]

@@ -19,6 +19,8 @@ _ALTERNATES = (
     ("application_credential_id", "application_credential_name"),
 )
 _GROUPS = {key: group for group in _ALTERNATES for key in group}
+#: The ways that send a secret to the identity service.
+_AT_IAM = frozenset({Method.PASSWORD, Method.APPLICATION_CREDENTIAL})
 _METHOD_PIECES = {key: method for method, keys in PIECES.items() for key in keys}
 
 
@@ -40,13 +42,14 @@ class Login:
     sources: tuple[Source, ...]
 
 
-def login_of(sources: Sequence[Source], findings: Findings) -> Login | None:
+def login_of(sources: Sequence[Source], findings: Findings, *, is_iam_made: bool = False) -> Login | None:
     """
     The login that these sources make.
 
     Args:
         sources: strongest first.
         findings: gets contradictions; also when nothing says how to log in.
+        is_iam_made: the identity service's URL can be made from the region.
 
     Returns:
         None when it cannot be told which way to log in; findings say why.
@@ -56,6 +59,8 @@ def login_of(sources: Sequence[Source], findings: Findings) -> Login | None:
         return None
     method, decider = chosen
     given = merged(sources, method)
+    if is_iam_made and _has_stray_iam(sources, decider, given):
+        del given["iam_url"]
     return Login(method, given, decider.place_of, tuple(_used(sources, given, method, decider)))
 
 
@@ -71,6 +76,18 @@ def merged(sources: Sequence[Source], method: Method | None) -> dict[str, Given]
             if not is_settled and _METHOD_PIECES.get(key, method) is method:
                 won[key] = piece
     return won
+
+
+def _has_stray_iam(sources: Sequence[Source], decider: Source, given: Mapping[str, Given]) -> bool:
+    """
+    Whether the identity service is named only behind the one who gives the secret together with the region.
+
+    That one has said where the secret goes; an OS_AUTH_URL that was left over in the shell must not get it.
+    """
+    if "iam_url" not in given or "region" not in decider.given:
+        return False
+    until_decider = sources[: sources.index(decider) + 1]
+    return not any("iam_url" in source.given for source in until_decider)
 
 
 def names_a_way(sources: Sequence[Source]) -> bool:
@@ -143,7 +160,7 @@ def _file(place: str) -> str:
 
 
 def _used(sources: Sequence[Source], given: Mapping[str, Given], method: Method, decider: Source) -> list[Source]:
-    keys = (*PIECES[method], "username", "user_id")
+    keys = (*PIECES[method], "username", "user_id", *(("iam_url",) if method in _AT_IAM else ()))
     return [
         source
         for source in sources

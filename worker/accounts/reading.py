@@ -7,13 +7,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from worker.accounts.account import Account, ApplicationCredentials, Credentials, PasswordCredentials
 from worker.accounts.credentials import Hosts, credentials_of, text_of
 from worker.accounts.findings import Findings
 from worker.accounts.login import Login, login_of, merged, names_a_way
 from worker.accounts.source import INTERFACES, Method, Source
-from worker.accounts.urls import api_root, is_endpoint
+from worker.accounts.urls import OPEN_API_WORDS, api_root, is_endpoint, is_open_wire
 
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -36,7 +37,7 @@ class Read:
 
     Attributes:
         account: what the cloud's client needs.
-        origin: where the login came from, for a log line.
+        origin: how it logs in, at which identity service, and where that was found; for a log line.
         login: what all sources together said, files for TLS included.
     """
 
@@ -62,7 +63,7 @@ def read_account(
         None when something is wrong.
     """
     before = len(findings.faults)
-    login = login_of(sources, findings)
+    login = login_of(sources, findings, is_iam_made=hosts.iam is not None)
     _tell_sources(sources, login, findings)
     if login is None:
         if not names_a_way(sources):
@@ -86,7 +87,15 @@ def read_account(
         users=tenancy.users,
         is_default=tenancy.is_default,
     )
-    return Read(account, f"{login.method.value}, from {' and '.join(source.name for source in login.sources)}", login)
+    places = " and ".join(source.name for source in login.sources)
+    return Read(account, f"{login.method.value}{_at_iam(credentials)}, from {places}", login)
+
+
+def _at_iam(credentials: Credentials) -> str:
+    # Where the secret goes must be seen: it may come from another place than the secret.
+    if isinstance(credentials, PasswordCredentials | ApplicationCredentials):
+        return f" at {urlsplit(credentials.iam_url).netloc}"
+    return ""
 
 
 def _tell_sources(sources: Sequence[Source], login: Login | None, findings: Findings) -> None:
@@ -104,6 +113,8 @@ def _api_url(login: Login, hosts: Hosts, findings: Findings) -> str | None:
     piece = login.given.get("api_url")
     if piece is not None:
         if is_endpoint(str(piece.value)):
+            if login.method is not Method.NONE and is_open_wire(str(piece.value)):
+                findings.warn(piece.place, OPEN_API_WORDS)
             return api_root(str(piece.value))
         findings.fault(piece.place, "must look like https://vpc.region.example.com, without user or query")
         return None

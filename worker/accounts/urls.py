@@ -7,6 +7,9 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+#: What to tell of an API on an open wire.
+OPEN_API_WORDS = "is http: whoever listens on the way reads tokens and signatures, and can use them; use https"
+
 
 def is_endpoint(url: str) -> bool:
     """
@@ -46,7 +49,7 @@ def is_old_iam(url: str) -> bool:
 
 def is_open_wire(url: str) -> bool:
     """
-    Whether a password would leave this machine unencrypted.
+    Whether what proves who we are would leave this machine unencrypted.
     """
     read = urlsplit(url)
     if read.scheme != "http" or read.hostname in {None, "localhost"}:

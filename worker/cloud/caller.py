@@ -144,8 +144,8 @@ class Caller:
             if not isinstance(reply, Reply):
                 return reply
             if not self._is_refused(reply):
-                # A gateway's 502 says nothing about the credentials: it may not have looked at them.
-                is_accepted = reply.status < 500
+                # A gateway's 502 or 429 says nothing about the credentials: it may not have looked at them.
+                is_accepted = reply.status < 500 and reply.status != 429
                 return reply
             # Refused before execution (cloud API family, Authentication), so sending it once more is safe.
             return await self._login.renew(sent, reply.fault(), reply.cloud_time)

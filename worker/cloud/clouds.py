@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from worker.accounts.account import Account, AkskCredentials, ApplicationCredentials, PasswordCredentials
 from worker.cloud.caller import Place
 from worker.cloud.client import CloudClient
+from worker.cloud.identity_api import UserRecords
 from worker.cloud.login import LoginState
-from worker.cloud.logins import login_for
+from worker.cloud.logins import Records, login_for
 from worker.cloud.transport import Transport, TransportOptions
 from worker.core.answers import Busy, CreateAnswer, ListAnswer, Listed, Misconfigured, Service, Throttled, Trouble
 from worker.core.profile import Profile
@@ -173,9 +174,9 @@ async def open_clouds(options: CloudOptions) -> AsyncIterator[Clouds]:
     endpoints = {_endpoint(profile, account) for account in accounts}
     async with AsyncExitStack() as stack:
         transport = await stack.enter_async_context(Transport(options.transport))
-        clients = []
+        clients, records = [], Records(users=UserRecords(options.calm_s))
         for account in accounts:
-            login = login_for(account, transport, catalog_types=profile.catalog_types, calm_s=options.calm_s)
+            login = login_for(account, transport, records=records, catalog_types=profile.catalog_types)
             stack.push_async_callback(login.close)
             place = Place(
                 profile,

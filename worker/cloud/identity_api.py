@@ -1,10 +1,16 @@
 """
-The identity service's bodies (Identity API v3): what a login sends, what a token brings, and what its catalog offers.
+The identity service (Identity API v3): what a login sends, what a token brings, what its catalog offers; and how often
+a user may be refused.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+import hashlib
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +18,7 @@ import orjson
 from yarl import URL
 
 from worker.accounts.account import ApplicationCredentials, Identity, PasswordCredentials
+from worker.cloud.login import LoginFailed
 from worker.cloud.transport import Reply
 
 
@@ -135,3 +142,110 @@ def _base(text: str) -> URL | None:
         return None
     path = url.path.rstrip("/").removesuffix("/v2.0").rstrip("/")
     return url.with_path(path)
+
+
+def refused_wait_s(times: int, calm_s: float) -> float:
+    """
+    Seconds from a refused login to the next, when it was refused so many times: `calm_s`, then twice as long, up to 16 times.
+    """
+    return calm_s * 2.0 ** min(times - 1, 4)
+
+
+class UserRecord:
+    """
+    How a user's secret fares, for all accounts of this process that log in with it: identity services count by user.
+
+    One login at a time, save for a while after one succeeded. After a refusal one other account may try, since the
+    first may only have a wrong project; then all are calm, twice as long after each such round. Who was refused while
+    others could log in has a trouble of its own, which hinders nobody else.
+
+    Args:
+        calm_s: at least so long lies between a refused login and the next, twice as long after each, up to 16 times.
+    """
+
+    def __init__(self, calm_s: float) -> None:
+        self._calm_s = calm_s
+        self._lock = asyncio.Lock()
+        self._proven_until_s = -math.inf
+        self._calm_until_s = -math.inf
+        self._rounds = 0
+        self._is_one_left = False
+        self._doubtful: set[str] = set()
+        self._bad_alone: set[str] = set()
+        self._refusal: LoginFailed | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """
+        A login may be made in here.
+        """
+        await self._lock.acquire()
+        is_shared = asyncio.get_running_loop().time() < self._proven_until_s
+        if is_shared:
+            self._lock.release()
+        try:
+            yield
+        finally:
+            if not is_shared:
+                self._lock.release()
+
+    def refusal_of(self, account: str) -> LoginFailed | None:
+        """
+        What another account was told, when this one had better not try now; the time left is in it.
+        """
+        left_s = self._calm_until_s - asyncio.get_running_loop().time()
+        if self._refusal is None or left_s <= 0:
+            return None
+        if self._is_one_left and account not in self._doubtful:
+            return None
+        return replace(self._refusal, retry_after_s=left_s)
+
+    def note_success(self, account: str) -> None:
+        """
+        The secret is good.
+        """
+        self._bad_alone |= self._doubtful
+        self._bad_alone.discard(account)
+        self._doubtful.clear()
+        self._rounds, self._refusal = 0, None
+        self._calm_until_s = -math.inf
+        self._proven_until_s = asyncio.get_running_loop().time() + self._calm_s
+
+    def note_refusal(self, account: str, failed: LoginFailed) -> None:
+        """
+        The identity service refused a login.
+        """
+        if account in self._bad_alone:
+            return
+        now_s = asyncio.get_running_loop().time()
+        self._doubtful.add(account)
+        self._refusal, self._proven_until_s = failed, -math.inf
+        self._is_one_left = now_s >= self._calm_until_s
+        if self._is_one_left:
+            self._rounds += 1
+            self._calm_until_s = now_s + refused_wait_s(self._rounds, self._calm_s)
+
+
+class UserRecords:
+    """
+    The records of all users and application credentials of this process.
+
+    Attributes:
+        calm_s: see UserRecord.
+    """
+
+    def __init__(self, calm_s: float = 60.0) -> None:
+        self.calm_s = calm_s
+        self._records: dict[bytes, UserRecord] = {}
+
+    def of(self, credentials: PasswordCredentials | ApplicationCredentials) -> UserRecord:
+        """
+        The record of an identity with its secret as it is now, whatever the project; another secret is another one.
+
+        Raises:
+            SecretUnreadable: the secret's file cannot be read.
+        """
+        who = replace(credentials, project=None) if isinstance(credentials, PasswordCredentials) else credentials
+        # Hashed, so that no secret is kept longer than it is used.
+        name = hashlib.sha256(b"%b\n%b" % (credentials.iam_url.encode(), login_body(who))).digest()
+        return self._records.setdefault(name, UserRecord(self.calm_s))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -14,7 +14,16 @@ from yarl import URL
 
 from worker.accounts.account import Account, ApplicationCredentials, PasswordCredentials
 from worker.accounts.secret import SecretUnreadable
-from worker.cloud.identity_api import Token, endpoint_in, login_body, read_token
+from worker.accounts.urls import OPEN_API_WORDS, is_open_wire
+from worker.cloud.identity_api import (
+    Token,
+    UserRecord,
+    UserRecords,
+    endpoint_in,
+    login_body,
+    read_token,
+    refused_wait_s,
+)
 from worker.cloud.login import LoginFailed, LoginState, duration, refused_trouble, unreadable, utc_now
 from worker.cloud.transport import Call, NoReply, Reply, Transport
 from worker.core.answers import Trouble
@@ -75,13 +84,14 @@ class TokenLogin:
     A token counts as good for as long as the identity service said, by the loop's clock: this machine's may be wrong.
     While an old token works, a new one is fetched behind everybody's back.
 
+    When the cloud refuses a new token, the next login comes no sooner than after the records' `calm_s`.
+
     Args:
         account: whose login it is; its name, region and interface are used.
         credentials: its own.
         transport: over which to log in.
+        records: shared with the other accounts; None: it has a user of its own.
         catalog_types: the types of service whose endpoint is wanted, best first; none when it is not.
-        calm_s: at least so long lies between a refused login and the next, twice as long after each, up to 16 times;
-            and between a login and the next when the cloud refuses the new token.
         now: this machine's time, aware; needed only where the identity service tells none.
     """
 
@@ -91,15 +101,16 @@ class TokenLogin:
         credentials: PasswordCredentials | ApplicationCredentials,
         transport: Transport,
         *,
+        records: UserRecords | None = None,
         catalog_types: tuple[str, ...] = (),
-        calm_s: float = 60.0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._account = account
         self._credentials = credentials
         self._transport = transport
+        self._records = UserRecords() if records is None else records
         self._catalog_types = catalog_types
-        self._calm_s = calm_s
+        self._calm_s = self._records.calm_s
         self._now = now
         self._url = URL(f"{credentials.iam_url.rstrip('/')}/auth/tokens")
         self._held: _Held | None = None
@@ -201,7 +212,7 @@ class TokenLogin:
         if self._task is not None and not self._task.done():
             return self._task
         try:
-            body = login_body(self._credentials)
+            body, record = login_body(self._credentials), self._records.of(self._credentials)
         except SecretUnreadable as exc:
             failed = unreadable(self._account.name, exc)
             self._note_failure(failed, None)
@@ -209,18 +220,29 @@ class TokenLogin:
         failure = self._failure
         if failure is not None and failure.body == body and asyncio.get_running_loop().time() < failure.until_s:
             return failure.failed
-        self._task = asyncio.create_task(self._log_in(body), name=f"login {self._account.name}")
+        self._task = asyncio.create_task(self._log_in_once(body, record), name=f"login {self._account.name}")
         return self._task
 
-    async def _log_in(self, body: bytes) -> _Held | LoginFailed:
+    async def _log_in_once(self, body: bytes, record: UserRecord) -> _Held | LoginFailed:
+        """
+        A login, unless another account was refused with the same secret just now.
+        """
+        async with record.turn():
+            refused = record.refusal_of(self._account.name)
+            return await self._log_in(body, record) if refused is None else self._spared(refused, body)
+
+    async def _log_in(self, body: bytes, record: UserRecord) -> _Held | LoginFailed:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         reply = await self._transport.send(Call("POST", self._url, body))
         token = read_token(reply, self._now()) if isinstance(reply, Reply) else None
         if token is None:
             failed = self._failed(reply)
+            if failed.trouble.http_status in _REFUSING:
+                record.note_refusal(self._account.name, failed)
             self._note_failure(failed, body)
             return failed
+        record.note_success(self._account.name)
         refresh_s = token.lifetime_s - min(_REFRESH_BEFORE_S, token.lifetime_s / 2)
         if self._catalog_types:
             self._endpoint = self._endpoint_of(token)
@@ -234,6 +256,11 @@ class TokenLogin:
     def _endpoint_of(self, token: Token) -> URL | LoginFailed:
         found = endpoint_in(token.catalog, self._catalog_types, self._account.interface, self._account.region)
         if isinstance(found, URL):
+            if is_open_wire(str(found)) and found != self._endpoint:
+                remedy = (
+                    f"the catalog's endpoint {found} {OPEN_API_WORDS}, in VPN_WORKER_API_URL or by another interface"
+                )
+                log.warning("settings.risky", account=self._account.name, remedy=remedy)
             return found
         trouble = Trouble("endpoint_unknown", f"Account {self._account.name}: {found}")
         return LoginFailed(trouble, is_settings_fault=True)
@@ -250,13 +277,31 @@ class TokenLogin:
         trouble = Trouble(code, message, fault.http_status, fault.api_code, fault.request_id)
         return LoginFailed(trouble, not is_in_trouble, reply.retry_after_s)
 
+    def _spared(self, refused: LoginFailed, body: bytes) -> LoginFailed:
+        """
+        A login that is not made, since it would be refused as another account's was; a refusal of its own says more.
+        """
+        until_s = asyncio.get_running_loop().time() + (refused.retry_after_s or 0.0)
+        failure = self._failure
+        if failure is None or failure.body != body or failure.failed.trouble.http_status not in _REFUSING:
+            name = self._account.name
+            # Without the other's name: the words may reach this account's own publishers.
+            words = f"Account {name} does not log in now: its user was refused for another account, see the log."
+            failed = LoginFailed(Trouble("login_resting", words), is_settings_fault=True)
+            log.warning("login.spared", account=name, reason=words)
+            failure = _Failure(failed, until_s, 0, body)
+        self._failure = replace(failure, until_s=until_s)
+        return self._failure.failed
+
     def _note_failure(self, failed: LoginFailed, body: bytes | None) -> None:
         before = self._failure
         is_again = before is not None and before.body == body and _kind(before.failed) == _kind(failed)
         tries = before.tries + 1 if before is not None and is_again else 1
-        is_refusal = failed.trouble.http_status in _REFUSING
-        first_s, longest_s = (self._calm_s, self._calm_s * 16) if is_refusal else (_FIRST_WAIT_S, _LONGEST_WAIT_S)
-        wait_s = max(min(first_s * 2.0 ** min(tries - 1, 10), longest_s), failed.retry_after_s or 0.0)
+        if failed.trouble.http_status in _REFUSING:
+            wait_s = refused_wait_s(tries, self._calm_s)
+        else:
+            wait_s = min(_FIRST_WAIT_S * 2.0 ** min(tries - 1, 10), _LONGEST_WAIT_S)
+        wait_s = max(wait_s, failed.retry_after_s or 0.0)
         self._failure = _Failure(failed, asyncio.get_running_loop().time() + wait_s, tries, body)
         if not is_again:
             event = "login.refused" if failed.is_settings_fault else "login.failed"

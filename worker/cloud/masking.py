@@ -4,9 +4,12 @@ Keeps what we sent to prove who we are out of what is told of the answer: clouds
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
 import orjson
 
@@ -20,6 +23,7 @@ _LEAST_LENGTH = 4
 _HEADERS = ("X-Auth-Token", "X-Security-Token", "Authorization")
 _PARTS = re.compile(r"\b(?:Access|Signature)=([^,\s]+)")
 _LOGIN = b'{"auth":'
+_PERCENT = re.compile("%[0-9A-F]{2}")
 _FIELDS = frozenset({"password", "secret"})
 
 
@@ -33,11 +37,35 @@ def masked(text: str, call: Call | None) -> str:
     """
     if call is None:
         return text
+    written = {form for secret in _secrets(call) if len(secret) >= _LEAST_LENGTH for form in _forms(secret)}
     # The longest first: one may be part of another.
-    for secret in sorted(set(_secrets(call)), key=len, reverse=True):
-        if len(secret) >= _LEAST_LENGTH:
-            text = text.replace(secret, _MASK)
+    for form in sorted(written, key=len, reverse=True):
+        text = text.replace(form, _MASK)
     return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """
+    A secret as it may be quoted: as it is, in JSON (also in JSON within JSON), in a URL, and in HTML.
+    """
+    yield secret
+    for in_json in _in_json(secret):
+        yield in_json
+        yield from _in_json(in_json)
+    for in_url in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield in_url
+        yield _PERCENT.sub(lambda found: found[0].lower(), in_url)
+    yield html.escape(secret)
+    yield html.escape(secret, quote=False)
+    yield html.escape(secret).replace("&#x27;", "&#39;")
+
+
+def _in_json(text: str) -> Iterator[str]:
+    # Writers differ in whether they escape what is not ASCII, and the slash (RFC 8259, 7).
+    for is_ascii in (True, False):
+        written = json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+        yield written
+        yield written.replace("/", "\\/")
 
 
 def _secrets(call: Call) -> Iterator[str]:

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -167,11 +167,13 @@ class NoReply:
         is_sent: whether the cloud can have seen the request.
         words: why there is none.
         config_fault: our code, when every request would fare alike until somebody mends a setting.
+        request_id: the one that we sent, by which the cloud's support may find what became of it; None: none was sent.
     """
 
     is_sent: bool
     words: str
     config_fault: str | None = None
+    request_id: str | None = None
 
 
 class Transport:
@@ -232,8 +234,7 @@ class Transport:
                 call.method,
                 _unambiguous(call.url),
                 data=call.body or None,
-                # Neutron takes the caller's id under its own name (oslo.middleware, global request id); gateways
-                # under the other.
+                # Neutron takes the id under its own name (oslo.middleware, global request id), gateways under the other.
                 headers={"X-Request-Id": request_id, "X-Openstack-Request-Id": request_id, **call.headers},
                 allow_redirects=False,  # a 302 would turn the POST into a GET
                 proxy=proxy,
@@ -241,7 +242,8 @@ class Transport:
             ) as response:
                 return Reply(response.status, response.headers, await _read_capped(response), call)
         except (aiohttp.ClientError, ValueError, OSError, asyncio.IncompleteReadError) as exc:
-            return _no_reply(exc, progress, self._options, call)
+            missed = _no_reply(exc, progress, self._options, call)
+            return replace(missed, request_id=request_id) if missed.is_sent else missed
 
     def _proxy_of(self, url: URL) -> URL | NoReply | None:
         origin = (url.scheme, url.raw_authority)
@@ -317,9 +319,7 @@ def _proxy_for(url: URL, environment: dict[str, str]) -> URL | NoReply | None:
         read = URL()
     if read.scheme in {"http", "https"} and read.host:
         return read
-    words = (
-        f"The proxy that the environment names for {url.scheme} is no http:// URL; correct {url.scheme.upper()}_PROXY."
-    )
+    words = f"The environment's proxy for {url.scheme} is no http:// URL; correct {url.scheme.upper()}_PROXY."
     return NoReply(is_sent=False, words=words, config_fault="proxy_refused")
 
 
