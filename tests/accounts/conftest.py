@@ -54,21 +54,22 @@ class Place:
         path.chmod(0o600)
         return path
 
-    def set(self, variables: dict[str, str]) -> None:
+    def set(self, variables: dict[str, str], cloud: str | None = "otc") -> None:
         """
-        Exactly these variables of ours and of OpenStack's.
+        Exactly these variables of ours and of OpenStack's, and whose API it is unless they say so.
         """
+        variables = ({"VPN_WORKER_CLOUD": cloud} if cloud else {}) | variables
         for name in list(os.environ):
             if name.startswith(("VPN_WORKER_", "OS_")):
                 self._monkeypatch.delenv(name)
         for name, value in variables.items():
             self._monkeypatch.setenv(name, value)
 
-    def access(self, variables: dict[str, str]) -> Access:
+    def access(self, variables: dict[str, str], cloud: str | None = "otc") -> Access:
         """
         What a worker with these variables would get.
         """
-        self.set(variables)
+        self.set(variables, cloud)
         return access_of(load_settings({}, Settings))
 
     def account(self, variables: dict[str, str]) -> Account:

@@ -296,3 +296,46 @@ class TestTogether:
         (account,) = accounts_of(load_settings(), {"OS_REGION_NAME": "eu-nl"})
 
         assert "eu-nl" == account.region
+
+
+class TestTheCloud:
+    def test_openstack_has_no_aksk(self, place: Place) -> None:
+        (fault,) = place.faults(AKSK | {"VPN_WORKER_CLOUD": "openstack"})
+
+        assert "VPN_WORKER_CLOUD: is openstack, and OpenStack Neutron has no AK/SK; log in with a token" == fault
+
+    @pytest.mark.parametrize(
+        ("variables", "is_warned"),
+        [
+            (LOGIN, True),
+            (OS_LOGIN, True),
+            (LOGIN | {"VPN_WORKER_CLOUD": "otc"}, False),
+            (LOGIN | {"VPN_WORKER_CLOUD": "openstack"}, False),
+            (OUR_USER | {"VPN_WORKER_REGION": "eu-de"}, False),
+            ({"VPN_WORKER_API_URL": "http://127.0.0.1:9696", "VPN_WORKER_AUTH": "none"}, False),
+        ],
+    )
+    def test_otc_is_taken_for_granted_only_where_it_may_be_meant(
+        self, place: Place, variables: dict[str, str], is_warned: bool
+    ) -> None:
+        """
+        A Neutron taken for Open Telekom Cloud gets a second POST after a lost answer.
+        """
+        warnings = place.access(variables, cloud=None).warnings
+
+        assert is_warned is any("VPN_WORKER_CLOUD: is not set" in warning for warning in warnings)
+
+
+def test_a_file_beside_its_variable_is_told_not_to_be_read(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("another")
+    warnings = place.access(LOGIN | {"VPN_WORKER_PASSWORD_FILE": str(tmp_path / "password")}).warnings
+
+    assert "VPN_WORKER_PASSWORD_FILE: is not read, since VPN_WORKER_PASSWORD is set as well" in warnings
+
+
+def test_a_misspelt_setting_is_told_together_with_what_is_missing(place: Place) -> None:
+    misspelt = {name.replace("PASSWORD", "PASWORD"): value for name, value in LOGIN.items()}
+    faults = place.faults(misspelt)
+
+    assert any(fault.startswith("VPN_WORKER_PASSWORD:") for fault in faults)
+    assert "VPN_WORKER_PASWORD: is no setting; did you mean VPN_WORKER_PASSWORD?" in faults

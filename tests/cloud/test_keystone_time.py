@@ -279,3 +279,24 @@ def test_a_catalog_without_our_api_is_read_again_after_a_minute() -> None:
         assert 6 >= shop.logins >= 5
 
     in_shop(play, {"catalog_types": ("network",)}, has_network_endpoint=False)
+
+
+def test_a_new_token_that_worked_and_was_revoked_is_renewed_at_once_and_then_in_peace() -> None:
+    """
+    Its age says nothing there: it was good, and then it was not. But a cloud that revokes each one is no reason to hail.
+    """
+
+    async def play(shop: Shop) -> None:
+        assert {200} == statuses([await shop.ask()])
+        await asyncio.sleep(3)
+        shop.cloud.state.accounts.revoke()
+
+        assert {200} == statuses([await shop.ask()])
+        assert 2 == shop.logins
+
+        await asyncio.sleep(3)
+        shop.cloud.state.accounts.revoke()
+        assert {"credentials_refused"} == statuses([await shop.ask()])
+        assert 2 == shop.logins
+
+    in_shop(play)

@@ -263,20 +263,24 @@ async def test_a_wrong_secret_in_a_file_is_mended_by_a_new_file(
 async def test_a_wrong_key_is_tried_twice_in_five_minutes_and_mended_by_a_new_file(
     shop: Shop, iam_cloud: Simulator, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    file = tmp_path / "secret-key"
-    file.write_text("wrong-secret-key", encoding="utf-8")
-    worker = await start_worker(iam_cloud.url, **key_login(secret_key=None, secret_key_file=file))
+    access_key, secret_key = tmp_path / "access-key", tmp_path / "secret-key"
+    access_key.write_text("AKOLD", encoding="utf-8")
+    secret_key.write_text("wrong-secret-key", encoding="utf-8")
+    keys = {"access_key": None, "access_key_file": access_key, "secret_key": None, "secret_key_file": secret_key}
+    worker = await start_worker(iam_cloud.url, **key_login(**keys))
     await shop.publish(*orders(COUNT))
     await worker.until_logged("cloud.probed", 20)  # one each 0.3 s, none of them sent
     await worker.until_ready(503, "the next try in 4 min")
 
-    assert 2 == iam_cloud.state.keys.bad_signatures["AKRIGHT"]
+    assert 2 == iam_cloud.state.answers["401"]
     assert [] == iam_cloud.state.keys.locked()
     await shop.check_nothing_was_spent()
 
-    replace(file, str(USER.secret_key))
+    replace(secret_key, str(USER.secret_key))
+    replace(access_key, "AKRIGHT")
     await shop.created(COUNT)
-    assert 2 == iam_cloud.state.keys.bad_signatures["AKRIGHT"]
+    assert 2 == iam_cloud.state.answers["401"]
+    assert 0 == iam_cloud.state.keys.bad_signatures["AKRIGHT"]
     assert COUNT == len(iam_cloud.state.services)
     await worker.until_ready(words="the access key of account default is accepted")
 

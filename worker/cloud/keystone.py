@@ -5,6 +5,7 @@ Logging in at the identity service (Identity API v3): one token for everybody, r
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -118,6 +119,8 @@ class TokenLogin:
         self._failure: _Failure | None = None
         self._refusal: LoginFailed | None = None
         self._task: asyncio.Task[_Held | LoginFailed] | None = None
+        self._is_proven = False
+        self._early_at_s = -math.inf
 
     @property
     def state(self) -> LoginState:
@@ -168,8 +171,9 @@ class TokenLogin:
         held = self._held
         if held is not None and held.headers["X-Auth-Token"] != sent["X-Auth-Token"]:
             return None
-        if held is not None and asyncio.get_running_loop().time() - held.got_at_s < self._calm_s:
-            # As new as this, it is not the token's age: another one would be refused as well.
+        now_s = asyncio.get_running_loop().time()
+        if held is not None and now_s - held.got_at_s < self._calm_s and not self._may_renew_early(now_s):
+            # As new as this, and never accepted: it is not the token, and another one would be refused as well.
             words = f"The cloud refuses a new token of account {self._account.name}; check its roles and its project."
             if self._refusal is None:
                 log.warning("login.token_refused", account=self._account.name, reason=fault.message)
@@ -179,12 +183,20 @@ class TokenLogin:
         got = await self._obtained()
         return got if isinstance(got, LoginFailed) else None
 
-    def finished(self, _sent: Mapping[str, str], *, is_accepted: bool) -> None:
+    def _may_renew_early(self, now_s: float) -> bool:
+        # It worked, and then it was revoked: once in a while that is worth a login, however new it was.
+        if not self._is_proven or now_s - self._early_at_s < self._calm_s:
+            return False
+        self._early_at_s = now_s
+        return True
+
+    def finished(self, sent: Mapping[str, str], *, is_accepted: bool) -> None:
         """
         See Login.
         """
         if is_accepted:
             self._refusal = None
+            self._is_proven = self._held is not None and self._held.headers == sent
 
     async def close(self) -> None:
         """
@@ -249,7 +261,7 @@ class TokenLogin:
         self._held = _Held(
             {"X-Auth-Token": token.value}, loop.time(), began_s + refresh_s, began_s + token.lifetime_s, self._endpoint
         )
-        self._failure = None
+        self._failure, self._is_proven = None, False
         log.info("login.succeeded", account=self._account.name, lifetime_s=round(token.lifetime_s))
         return self._held
 
@@ -262,8 +274,12 @@ class TokenLogin:
                 )
                 log.warning("settings.risky", account=self._account.name, remedy=remedy)
             return found
-        trouble = Trouble("endpoint_unknown", f"Account {self._account.name}: {found}")
-        return LoginFailed(trouble, is_settings_fault=True)
+        failed = LoginFailed(
+            Trouble("endpoint_unknown", f"Account {self._account.name}: {found}"), is_settings_fault=True
+        )
+        if failed != self._endpoint:
+            log.warning("login.no_endpoint", account=self._account.name, reason=found)
+        return failed
 
     def _failed(self, reply: Reply | NoReply) -> LoginFailed:
         login = f"The login of {_who(self._credentials)} for account {self._account.name}: {self._url.host}"

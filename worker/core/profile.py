@@ -27,6 +27,7 @@ class Profile:
         not_null: fields in which it does not take null.
         uuids: fields that must be a UUID (or null, where null is taken).
         rows: error answers that mean something else here than in the family's table; read before it.
+        has_aksk: whether calls can be signed with an access key.
         path: of the collection; `{project_id}` in it is filled from the account.
         member, collection: names of one service and of the list in bodies.
         renames: fields of the document that have another name in this cloud's bodies.
@@ -42,6 +43,7 @@ class Profile:
     not_null: frozenset[str] = frozenset()
     uuids: frozenset[str] = frozenset()
     rows: tuple[Row, ...] = ()
+    has_aksk: bool = True
     path: str = "/v2.0/vpn/vpnservices"  # doc: URI
     member: str = "vpnservice"  # doc: Table 1
     collection: str = "vpnservices"

@@ -10,6 +10,7 @@ PROFILE = Profile(
     name="openstack",
     title="OpenStack Neutron",
     services_per_vpc=None,  # no unique constraint on router_id (cloud API family, Three clouds)
+    has_aksk=False,  # cloud API family, Authentication: Keystone has tokens alone
     # neutron-lib, api/definitions/vpn.py: unknown there, or `allow_post: False`.
     refused={
         "order_id": _NO_ORDERS,

@@ -6,21 +6,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from worker.accounts.access import Access, Setup, read_access
-from worker.accounts.account import Account
+from worker.accounts.account import Account, AkskCredentials
 from worker.accounts.credentials import Hosts
 from worker.accounts.findings import Findings
 from worker.accounts.source import PIECES, SECRETS, TEXTS, TLS, Given, Method, Source, in_file, inline
+from worker.core.profile import Profile
 from worker.errors import SettingsError
-from worker.profiles import profile_named
+from worker.profiles import profile_named, profile_names
 from worker.settings.cloud import CloudSettings
 from worker.settings.secret_files import FileSecret
 from worker.settings.variables import variable
 
+#: Where otc, the default, is right, or does no harm.
+_KNOWN_HOSTS = (".t-systems.com", "localhost", "127.0.0.1", "::1")
 _METHODS = {
     "token": frozenset({Method.TOKEN, Method.PASSWORD, Method.APPLICATION_CREDENTIAL}),
     "aksk": frozenset({Method.AKSK}),
@@ -77,7 +82,40 @@ def find_access(settings: CloudSettings, findings: Findings, environ: Mapping[st
         are_users_checked=settings.tenant_check == "user_id",
         users_place=variable("tenant_check"),
     )
-    return read_access(setup, findings)
+    _warn_of_unread_files(findings)
+    access = read_access(setup, findings)
+    if access is None:
+        return None
+    _check_cloud(settings, profile, access, findings)
+    return None if findings.faults else replace(access, warnings=tuple(map(str, findings.warnings)))
+
+
+def _warn_of_unread_files(findings: Findings) -> None:
+    # Whoever replaces the file would wait in vain for it to be read.
+    for name in (variable(key) for key in sorted(SECRETS)):
+        if os.environ.get(name) and os.environ.get(f"{name}_FILE"):
+            findings.warn(f"{name}_FILE", f"is not read, since {name} is set as well")
+
+
+def _check_cloud(settings: CloudSettings, profile: Profile, access: Access, findings: Findings) -> None:
+    has_keys = any(isinstance(account.credentials, AkskCredentials) for account in access.accounts)
+    if has_keys and not profile.has_aksk:
+        findings.fault(variable("cloud"), f"is {profile.name}, and {profile.title} has no AK/SK; log in with a token")
+    if "cloud" not in settings.model_fields_set and any(map(_is_elsewhere, access.accounts)):
+        findings.warn(
+            variable("cloud"),
+            f"is not set, so the API counts as that of {profile.title}; set it to one of {', '.join(profile_names())}, "
+            "since a wrong one can create a service twice",
+        )
+
+
+def _is_elsewhere(account: Account) -> bool:
+    """
+    Whether an account is neither at Open Telekom Cloud nor on this machine.
+    """
+    urls = (account.api_url, getattr(account.credentials, "iam_url", None))
+    hosts = [urlsplit(url).hostname or "" for url in urls if url]
+    return any(not host.endswith(_KNOWN_HOSTS) for host in hosts)
 
 
 def _source(settings: CloudSettings) -> Source:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -87,4 +88,8 @@ def _fault(place: tuple[int | str, ...], words: str) -> Finding:
 
 
 def _wrong(faults: list[Finding]) -> SettingsError:
+    known = sorted(variable(name) for name in Settings.model_fields)
+    for name in unknown_variables():
+        near = get_close_matches(name, known, n=1, cutoff=0.8)
+        faults = [*faults, Finding(name, f"is no setting; did you mean {near[0]}?" if near else "is no setting")]
     return SettingsError("Settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))
