@@ -22,7 +22,7 @@ run: .venv/.installed ## the same set-up, kept running until Ctrl-C
 	@$(BIN)/vpn-worker demo --stay
 
 test: .venv/.installed-dev ## run all tests against a real RabbitMQ; ARGS="-k name" goes to pytest
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 test-cloud: .venv/.installed-dev ## check a real cloud: CLOUD_URL=https://... ROUTERS="id id"; deletes what it creates
 	@test -n "$(CLOUD_URL)" || { echo 'Which cloud? make test-cloud CLOUD_URL=https://vpc.region.example.com' \

@@ -89,7 +89,8 @@ _TELLING = (Fault.CRASH_BEFORE_TELLING, Fault.CRASH_AFTER_TELLING)
 _LOOKING = tuple(fault for fault in Fault if fault.name.startswith("LOOK_"))
 #: The faults that each call can meet.
 FAULTS = {
-    Call.POST: tuple(fault for fault in Fault if fault not in {Fault.OK, *_LOOKING, *_TELLING}),
+    # Among several accounts one alone can be refused; that has a smaller tree of its own.
+    Call.POST: tuple(fault for fault in Fault if fault not in {Fault.OK, Fault.ACCOUNT_REFUSED, *_LOOKING, *_TELLING}),
     Call.LOOK: _LOOKING,
     Call.TELL: _TELLING,
 }

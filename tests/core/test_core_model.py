@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.cloud_model import ModelCloud
-from tests.core.playing import LEASE_S, TIMEOUT_S, Fault, Scene, opening, played
+from tests.core.playing import LEASE_S, TIMEOUT_S, Call, Fault, Scene, opening, played
 from tests.core.samples import NOW, a_job, a_service, after
 from tests.core.tree import Tree
 from worker.core.job import OutcomeKind, Phase, open_job, recover
@@ -114,6 +114,19 @@ def test_every_play_of_a_few_faults_with_the_numbers_of_production(policy: Polic
     plays = a_tree(policy).plays(a_scene(policy, ModelCloud(is_limited=is_limited)), 3)
 
     assert plays > 15_000
+
+
+@POLICIES
+@CLOUDS
+def test_every_play_of_a_request_whose_account_alone_is_refused_now_and_then(
+    policy: Policy, *, is_limited: bool
+) -> None:
+    tree = a_tree(policy)
+    tree.more_faults = {Call.POST: (Fault.ACCOUNT_REFUSED,)}
+
+    plays = tree.plays(a_scene(policy, ModelCloud(is_limited=is_limited)), 3)
+
+    assert plays > 3_000
 
 
 def test_merging_equal_scenes_loses_no_play() -> None:

@@ -4,7 +4,7 @@ Walks every play of a job: at each call either all goes well, or any one of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -33,6 +33,7 @@ class Tree:
         policy: to decide by.
         check: looks at a scene that is over.
         merges: whether equal scenes are walked once.
+        more_faults: that calls can meet beside those that they always can.
         visited: how many scenes were walked.
         outcomes: how many plays ended in each outcome.
     """
@@ -40,6 +41,7 @@ class Tree:
     policy: Policy
     check: Callable[[Scene], None]
     merges: bool = True
+    more_faults: Mapping[Call, tuple[Fault, ...]] = field(default_factory=dict)
     visited: int = 0
     _known: dict[Hashable, int] = field(default_factory=dict)
     _path: list[Fault] = field(default_factory=list)
@@ -55,7 +57,8 @@ class Tree:
         self.visited += 1
         count = self._play(scene, call, Fault.OK, faults)
         if faults:
-            count += sum(self._play(scene, call, fault, faults - 1) for fault in FAULTS[call])
+            struck = (*FAULTS[call], *self.more_faults.get(call, ()))
+            count += sum(self._play(scene, call, fault, faults - 1) for fault in struck)
         if key is not None:
             self._known[key] = count
         return count
