@@ -29,7 +29,8 @@ test-cloud: .venv/.installed-dev ## check a real cloud: CLOUD_URL=https://... RO
 		'ROUTERS="router-id router-id" (CLOUD_URL=catalog: the login knows); docs/clouds.md says how to log in.' >&2; exit 2; }
 	@$(BIN)/python -m pytest tests/cloud_contract --timeout 900 --cloud-url "$(CLOUD_URL)" --routers "$(ROUTERS)" $(ARGS)
 
-chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 12 minutes
+chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 14 minutes
+	@CORE_TREE_FAULTS=6 $(BIN)/python -m pytest --quiet tests/core/test_core_model.py
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: .venv/.installed-dev ## API calls for each service, and where the adaptive limit settles; 12 minutes

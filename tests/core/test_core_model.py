@@ -22,8 +22,8 @@ from worker.core.marking import mark_for, marked
 from worker.core.policy import Policy, WhenNotFound
 from worker.core.steps import Tell, next_step
 
-#: Faults in a play at the most; one more takes about four times as long.
-FAULTS_LIMIT = int(os.environ.get("CORE_TREE_FAULTS", "6"))
+#: Faults in a play at the most; one more takes about four times as long. `make chaos` walks six, for 100 million plays.
+FAULTS_LIMIT = int(os.environ.get("CORE_TREE_FAULTS", "5"))
 #: What a fault after the deadline can cost: a crash in the middle of the last try.
 OVERTIME_S = TIMEOUT_S + LEASE_S
 #: A deadline that no play reaches, and a window that lists 30 s behind do not fill: the last look must settle it.
@@ -98,12 +98,12 @@ def a_scene(policy: Policy, cloud: ModelCloud, **changes: object) -> Scene:
 @pytest.mark.timeout(0 if FAULTS_LIMIT > 6 else 120)
 def test_every_play_of_faults_ends_in_one_true_outcome(policy: Policy, *, is_limited: bool) -> None:
     """
-    At every call, be it a POST, a look-up or the telling of the outcome, every fault that it can meet: more than 100
+    At every call, be it a POST, a look-up or the telling of the outcome, every fault that it can meet: many
     million plays in all, each of them as if it were played from its first delivery to its ack.
     """
     plays = a_tree(policy).plays(a_scene(policy, ModelCloud(is_limited=is_limited)), FAULTS_LIMIT)
 
-    assert plays > (40_000_000 if policy is RETRY else 3_000_000) or FAULTS_LIMIT < 6
+    assert plays > (2_000_000 if policy is RETRY else 200_000)
 
 
 @POLICIES
@@ -166,9 +166,9 @@ def test_every_play_beside_the_service_of_somebody_else(policy: Policy, *, is_li
             check_in_the_way(scene)
 
     tree = Tree(policy, check_theirs)
-    plays = tree.plays(a_scene(policy, ModelCloud(is_limited=is_limited, services=(theirs,))), FAULTS_LIMIT - 2)
+    plays = tree.plays(a_scene(policy, ModelCloud(is_limited=is_limited, services=(theirs,))), 4)
 
-    assert plays > 1_000 or FAULTS_LIMIT < 6
+    assert plays > 1_000
 
 
 def check_in_the_way(scene: Scene) -> None:
@@ -202,9 +202,9 @@ def test_with_marks_every_play_beside_an_equal_service_tells_them_apart(
     theirs = a_service("theirs", created_at=None, **twin)
     cloud = ModelCloud(is_limited=is_limited, is_stamped=False, description=marked(wanted, mark), services=(theirs,))
 
-    plays = a_tree(policy).plays(a_scene(policy, cloud, mark=mark), FAULTS_LIMIT - 2)
+    plays = a_tree(policy).plays(a_scene(policy, cloud, mark=mark), 4)
 
-    assert plays > 1_000 or FAULTS_LIMIT < 6
+    assert plays > 1_000
 
 
 @POLICIES
@@ -223,9 +223,9 @@ def test_every_play_of_a_request_that_a_lost_ledger_had_sent(
     fresh = a_job(first_seen_at=after(-150), deadline_at=after(policy.request_deadline_s))
     job = open_job(fresh, NOW, is_redelivered=True, published_at=after(-150) if is_dated else None)
 
-    plays = Tree(policy, lambda scene: check(scene, policy)).plays(opening(job, cloud, policy), FAULTS_LIMIT - 3)
+    plays = Tree(policy, lambda scene: check(scene, policy)).plays(opening(job, cloud, policy), 3)
 
-    assert plays > 50 or FAULTS_LIMIT < 6
+    assert plays > 50
 
 
 DEADLINES = [(20.0, None), (100.0, None), (700.0, None), (864_000.0, 0.0), (864_000.0, 15.0), (100.0, 90.0)]
@@ -243,7 +243,7 @@ def test_no_play_with_a_deadline_or_an_expiry_makes_a_service_a_failure(
     policy = replace(policy, request_deadline_s=deadline_s)
     expires_at = None if expires_s is None else after(expires_s)
     scene = a_scene(policy, ModelCloud(is_limited=is_limited), expires_at=expires_at)
-    faults = FAULTS_LIMIT - 3
+    faults = 3
 
     def check_in_time(over: Scene) -> None:
         check(over, policy)
@@ -253,7 +253,7 @@ def test_no_play_with_a_deadline_or_an_expiry_makes_a_service_a_failure(
 
     plays = Tree(policy, check_in_time).plays(scene, faults)
 
-    assert plays > 2 or FAULTS_LIMIT < 6
+    assert plays > 2
 
 
 SCRIPTS = st.lists(st.sampled_from(list(Fault)), max_size=8).map(tuple)

@@ -25,7 +25,8 @@ async def test_what_a_killed_worker_had_is_finished_by_the_other(
     await cloud.until(lambda state: state.calls["create"] >= 20)
     status = await first.child.kill()
 
-    told = await shop.outcomes(COUNT)
+    # A lease of the dead, a rung or two in between, and the looking.
+    told = await shop.outcomes(COUNT, timeout_s=60)
 
     assert -signal.SIGKILL == status
     check_each_once(told, cloud)
