@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tests.e2e.shop import Shop, binary, order
-from tests.e2e.test_crash import COUNT, check_each_once, orders
+from tests.e2e.test_crash import COUNT, check_each_once, orders, requests_told
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import StartCloud, StartWorker
@@ -26,7 +26,7 @@ async def test_what_a_killed_worker_had_is_finished_by_the_other(
     status = await first.child.kill()
 
     # A lease of the dead, a rung or two in between, and the looking.
-    told = await shop.outcomes(COUNT, timeout_s=60)
+    told = await shop.until(lambda told: len(requests_told(told)) == COUNT, 60)
 
     assert -signal.SIGKILL == status
     check_each_once(told, cloud)
