@@ -25,7 +25,7 @@ async def arrived(consumer: BrokerConsumer, amqp_url: str, routes: Routes, ready
     """
     Everything delivered so far, once so many are left in the queue.
     """
-    await eventually(lambda: counts(amqp_url, routes.requests_queue)[0] == ready, f"queue with {ready} left")
+    await eventually(lambda: counts(amqp_url, routes.requests_queue)[0] == ready, f"queue with {ready} left", 45)
     deliveries = []
     while consumer.has_arrivals:
         deliveries.append(await consumer.take())
