@@ -4,8 +4,10 @@ The numbers the core decides by, each with its unit; settings fill them in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+
+from worker.core.following import FollowPolicy
 
 
 class WhenNotFound(Enum):
@@ -40,6 +42,7 @@ class Policy:
         when_not_found: after a whole window with nothing found.
         trip_after: unanswered calls in a row, or requests in a row whose POST failed, that trip the kill switch.
         is_marking: append a mark to `description`, by which a look-up knows its own.
+        following: how services are followed.
     """
 
     request_deadline_s: float = 86_400.0
@@ -55,3 +58,4 @@ class Policy:
     when_not_found: WhenNotFound = WhenNotFound.RETRY
     trip_after: int = 5
     is_marking: bool = False
+    following: FollowPolicy = field(default_factory=FollowPolicy)

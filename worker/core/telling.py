@@ -17,9 +17,11 @@ from messages.events import (
     VpnServiceCreateInDoubt,
     VpnServiceCreateRejected,
     VpnServiceEvent,
+    VpnServiceStatusChanged,
     error_fields,
 )
 from worker.core.answers import Trouble
+from worker.core.following import GONE, Change
 from worker.core.job import Job, Outcome, OutcomeKind
 
 
@@ -50,6 +52,30 @@ def outcome_event(job: Job, outcome: Outcome) -> VpnServiceEvent:
             return VpnServiceCreateFailed(**facts)
         case OutcomeKind.IN_DOUBT:
             return VpnServiceCreateInDoubt(**facts, evidence=[dict(one.attributes) for one in outcome.evidence])
+
+
+def status_event(change: Change) -> VpnServiceStatusChanged:
+    """
+    The event that tells a change of a followed service, or that following it ended.
+    """
+    follow, service = change.follow, change.service
+    created_at = service.created_at if service else None
+    return VpnServiceStatusChanged(
+        request_id=follow.id,
+        request_source=follow.source,
+        service_id=follow.service_id,
+        status=follow.status,
+        previous_status=change.previous_status,
+        is_final=change.is_final,
+        deadline_reached=change.deadline_reached,
+        vpnservice=dict(service.attributes) if service else None,
+        created_at=rfc3339(created_at) if created_at else None,
+        # A service that failed is there, and in the way of another.
+        error=_info(change.trouble, is_retryable=follow.status == GONE) if change.trouble else None,
+        attempts=follow.attempts,
+        reconciled=follow.reconciled,
+        occurred_at=change.occurred_at,
+    )
 
 
 def delayed_event(job: Job, now: datetime) -> VpnServiceEvent:

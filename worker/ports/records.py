@@ -1,0 +1,32 @@
+"""
+The ledger as people read it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from worker.core.records import Place, Record, RecordFilter
+
+
+class Records(Protocol):
+    """
+    Requests as the ledger has them; reading changes nothing. Every call may raise LedgerError.
+    """
+
+    async def newest(self, wanted: RecordFilter, limit: int, before: Place | None = None) -> tuple[Record, ...]:
+        """
+        Up to `limit` requests that fit, the newest first: by `recorded_at`, then source and id, all descending.
+
+        Args:
+            wanted: which.
+            limit: 1 or more.
+            before: the place of the last one of the page before; None for the first page.
+        """
+        ...
+
+    async def of_request(self, request_id: str, source: str | None = None) -> tuple[Record, ...]:
+        """
+        The requests of that id, of every source or of one, ordered by source.
+        """
+        ...
