@@ -76,6 +76,15 @@ class VpnServiceAnswer(BaseModel):
 def created_at_of(text: object) -> str | None:
     """
     The cloud's `created_at` as this contract writes times (`2020-08-05T12:36:35.921257Z`), or None when it is not one.
+    """
+    moment = moment_of(text)
+
+    return None if moment is None else rfc3339(moment)
+
+
+def moment_of(text: object) -> datetime | None:
+    """
+    The moment in the cloud's `created_at`, aware UTC, or None when it is not one.
 
     Without an offset it is UTC (doc: example response; OpenStack keeps UTC).
     """
@@ -85,6 +94,6 @@ def created_at_of(text: object) -> str | None:
     day, clock, fraction, offset = match.groups()
     try:
         moment = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '')[:6]:0<6}{(offset or 'Z').upper()}")
-        return rfc3339(moment.astimezone(UTC))
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):  # a day that is not in the calendar; a year before 1 or after 9999 in UTC
         return None

@@ -12,7 +12,8 @@ from worker.accounts.secret import Secret
 from worker.cloud.caller import Place
 from worker.cloud.client import CloudClient
 from worker.cloud.logins import login_for
-from worker.cloud.transport import Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.transport import Transport
 from worker.core.admission import Admission
 from worker.profiles import profile_named
 

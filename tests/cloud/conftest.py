@@ -18,9 +18,12 @@ import pytest
 
 from tests.clients import open_client
 from tests.virtual_time import VirtualLoop
+from worker.cloud.call import Call
 from worker.cloud.client import CloudClient
 from worker.cloud.login import Login, LoginFailed
-from worker.cloud.transport import Call, NoReply, Reply, Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.reply import NoReply, Reply
+from worker.cloud.transport import Transport
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 
 _EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")

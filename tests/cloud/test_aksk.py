@@ -21,8 +21,10 @@ from tests.virtual_time import VirtualLoop
 from worker.accounts.account import AkskCredentials
 from worker.accounts.secret import Secret
 from worker.cloud.aksk import AkskLogin
+from worker.cloud.call import Call
 from worker.cloud.login import LoginFailed, utc_now
-from worker.cloud.transport import Call, Reply, Transport
+from worker.cloud.reply import Reply
+from worker.cloud.transport import Transport
 from worker.core.meanings import Fault
 from worker.simulator import Simulator, SimulatorConfig, User, start_simulator
 

@@ -16,10 +16,13 @@ from yarl import URL
 
 from tests.cloud.conftest import RawServer, http, in_virtual_time
 from tests.virtual_time import VirtualLoop
+from worker.cloud.call import Call
 from worker.cloud.caller import Ask, Caller, Place
 from worker.cloud.client import CloudClient
 from worker.cloud.login import LoginFailed, LoginState
-from worker.cloud.transport import Call, NoReply, Reply, Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.reply import NoReply, Reply
+from worker.cloud.transport import Transport
 from worker.core.answers import Busy, Created, Misconfigured, Refused, Trouble, Unknown
 from worker.core.meanings import Fault
 from worker.profiles import profile_named

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from tests.clients import open_client
 from worker.cloud.client import CloudClient
-from worker.cloud.transport import retry_after_s
+from worker.cloud.reply import retry_after_s
 from worker.core.answers import (
     Busy,
     Conflict,

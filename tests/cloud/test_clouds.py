@@ -23,8 +23,9 @@ from worker.accounts.account import (
 )
 from worker.accounts.secret import Secret
 from worker.cloud.clouds import CloudOptions, Clouds, open_clouds
-from worker.cloud.transport import TransportOptions
+from worker.cloud.options import TransportOptions
 from worker.core.answers import Busy, Created, Listed, Misconfigured, Refused, Service
+from worker.ports import Page, Paging
 from worker.profiles import profile_named
 from worker.simulator import Simulator, SimulatorConfig, User, start_simulator
 
@@ -100,10 +101,11 @@ class TestEveryCall:
 
         await clouds.create(BODY, tenant_id)
         await clouds.list_services("r", tenant_id)
+        await clouds.list_page(tenant_id)
         await clouds.show("s", tenant_id)
         await clouds.delete("s", tenant_id)
 
-        assert [name] * 4 == tokens(server)
+        assert [name] * 5 == tokens(server)
 
     @pytest.mark.parametrize(("tenant_id", "name"), [("t-a", "a"), ("t-z", "b"), (None, "b")])
     async def test_is_made_as_the_default_account_when_that_one_serves_everybody(
@@ -130,6 +132,7 @@ class TestEveryCall:
         answers = [
             await clouds.create(BODY, tenant_id),
             await clouds.list_services("r", tenant_id),
+            await clouds.list_page(tenant_id),
             await clouds.show("s", tenant_id),
             await clouds.delete("s", tenant_id),
         ]
@@ -238,6 +241,8 @@ class TestTrouble:
         answers = [
             await clouds.create(BODY, USERS[0].project_id),
             await clouds.list_services("r", USERS[1].project_id),
+            await clouds.list_page(USERS[0].project_id),
+            await clouds.show("s", USERS[1].project_id),
         ]
 
         for answer in answers:
@@ -332,6 +337,25 @@ class TestTheEndpoint:
 
         assert isinstance(answer, Misconfigured)
         assert "endpoint_unknown" == answer.trouble.code
+
+
+async def test_pages_are_those_of_the_account_of_the_tenant(open_all: Open, start_cloud: StartCloud) -> None:
+    """
+    Also of one page after the other: the next link of one account is nothing to another.
+    """
+    cloud = await start_cloud(users=USERS, page_limit=1)
+    clouds: Paging = await open_all(*(by_password(user, cloud) for user in USERS))
+    made = {
+        user.project_id: cloud.state.create({"router_id": f"r-{user.name}", "name": "n"}, user.project_id).id
+        for user in USERS
+    }
+
+    firsts = {tenant_id: await clouds.list_page(tenant_id) for tenant_id in made}
+    lasts = [await clouds.list_page(tenant_id, getattr(first, "next", None)) for tenant_id, first in firsts.items()]
+
+    shown = {tenant_id: [one.id for one in getattr(first, "services", ())] for tenant_id, first in firsts.items()}
+    assert {tenant_id: [service_id] for tenant_id, service_id in made.items()} == shown
+    assert [Page(()), Page(())] == lasts
 
 
 async def test_logging_in_ahead_logs_every_account_in(open_all: Open, start_cloud: StartCloud) -> None:

@@ -18,10 +18,12 @@ from yarl import URL
 from tests.cloud.conftest import ask
 from worker.accounts.account import Account, ApplicationCredentials, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
+from worker.cloud.call import Call
 from worker.cloud.identity_api import UserRecords
 from worker.cloud.keystone import TokenLogin
 from worker.cloud.login import LoginFailed
-from worker.cloud.transport import Call, Reply, Transport
+from worker.cloud.reply import Reply
+from worker.cloud.transport import Transport
 from worker.core.meanings import Fault
 from worker.simulator import Simulator, SimulatorConfig, User, start_simulator
 

@@ -15,10 +15,12 @@ from tests.cloud.conftest import in_virtual_time
 from tests.virtual_time import VirtualLoop
 from worker.accounts.account import Account, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
+from worker.cloud.call import Call
 from worker.cloud.identity_api import UserRecords
 from worker.cloud.keystone import TokenLogin
 from worker.cloud.login import LoginFailed
-from worker.cloud.transport import Call, Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.transport import Transport
 from worker.simulator import Simulator, SimulatorConfig, User, start_simulator
 
 PROJECT = "p" * 32

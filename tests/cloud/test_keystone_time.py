@@ -19,9 +19,12 @@ from tests.cloud.conftest import ask, in_virtual_time
 from tests.virtual_time import VirtualLoop
 from worker.accounts.account import Account, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
+from worker.cloud.call import Call
 from worker.cloud.keystone import TokenLogin
 from worker.cloud.login import LoginFailed
-from worker.cloud.transport import Call, Reply, Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.reply import Reply
+from worker.cloud.transport import Transport
 from worker.core.meanings import Fault
 from worker.simulator import Simulator, SimulatorConfig, User, start_simulator
 

@@ -24,11 +24,13 @@ from worker.accounts.account import (
 )
 from worker.accounts.secret import Secret
 from worker.cloud.aksk import AkskLogin
+from worker.cloud.call import Call
 from worker.cloud.clouds import CloudOptions, open_clouds
 from worker.cloud.keystone import TokenLogin
 from worker.cloud.login import FixedToken, LoginFailed, NoLogin, duration
 from worker.cloud.logins import login_for
-from worker.cloud.transport import Call, Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.transport import Transport
 from worker.core.meanings import Fault
 from worker.profiles import profile_named
 

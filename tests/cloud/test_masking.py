@@ -16,10 +16,12 @@ from tests.cloud.conftest import RawServer, http
 from worker.accounts.account import ApplicationCredentials, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
 from worker.cloud import answering
+from worker.cloud.call import Call
 from worker.cloud.caller import Place
 from worker.cloud.identity_api import login_body
 from worker.cloud.masking import masked
-from worker.cloud.transport import Call, NoReply, Reply, Transport
+from worker.cloud.reply import NoReply, Reply
+from worker.cloud.transport import Transport
 from worker.core.answers import Unknown
 from worker.profiles import profile_named
 

@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from yarl import URL
 
+from worker.cloud.call import Call
+from worker.cloud.reply import Reply
 from worker.cloud.signing import SigningKey, signed_headers
-from worker.cloud.transport import Call, Reply, Transport
+from worker.cloud.transport import Transport
 from worker.simulator import SimulatorConfig, User, start_simulator
 
 KEY = SigningKey(

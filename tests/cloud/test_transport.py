@@ -16,8 +16,10 @@ from yarl import URL
 
 from tests.cloud.conftest import RawServer, http
 from worker.cloud.answering import unanswered_create
+from worker.cloud.call import Call
 from worker.cloud.caller import Place
-from worker.cloud.transport import Call, NoReply, Reply, Transport, retry_after_s
+from worker.cloud.reply import NoReply, Reply, retry_after_s
+from worker.cloud.transport import Transport
 from worker.core.answers import Unknown
 from worker.profiles import profile_named
 

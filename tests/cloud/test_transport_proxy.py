@@ -14,7 +14,9 @@ import pytest
 from yarl import URL
 
 from tests.cloud.conftest import Authority, RawServer, http
-from worker.cloud.transport import Call, NoReply, Reply, Transport
+from worker.cloud.call import Call
+from worker.cloud.reply import NoReply, Reply
+from worker.cloud.transport import Transport
 
 OpenTransport = Callable[..., Awaitable[Transport]]
 AnswerRaw = Callable[..., Awaitable[RawServer]]

@@ -14,6 +14,7 @@ import pytest
 from tests.cloud_contract.saying import expect, told
 from worker.core.admission import Admission
 from worker.core.answers import CreateAnswer, Created, ListAnswer, Listed, Service, Throttled
+from worker.ports import Page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -142,6 +143,16 @@ class Cloud:
         listed = expect(Listed, answer, f"the services of router {router_id} should be listed")
         return tuple(one for one in listed.services if one.attributes.get("router_id") == router_id)
 
+    async def pages_of(self, tenant_id: str | None) -> tuple[Service, ...]:
+        """
+        The services on all pages of a tenant, or the test fails.
+        """
+        services, after = await self._page(tenant_id, None)
+        while after is not None:
+            more, after = await self._page(tenant_id, after)
+            services += more
+        return services
+
     async def show(self, service_id: str) -> Service | ListAnswer:
         """
         The answer to a show.
@@ -196,6 +207,11 @@ class Cloud:
             except pytest.fail.Exception as exc:
                 leftovers[service_id] = str(exc)
         return leftovers
+
+    async def _page(self, tenant_id: str | None, after: str | None) -> tuple[tuple[Service, ...], str | None]:
+        answer = await self._calmly(lambda: self.clouds.list_page(tenant_id, after))
+        page = expect(Page, answer, "the services of a tenant should be listed, whatever their router")
+        return page.services, page.next
 
     def _is_ours(self, shown: Mapping[str, Any]) -> bool:
         return any(self.run_id in str(shown.get(name)) for name in ("name", "description"))

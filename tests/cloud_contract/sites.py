@@ -23,7 +23,7 @@ from worker.accounts.account import (
 )
 from worker.accounts.secret import Secret
 from worker.cloud.clouds import CloudOptions, open_clouds
-from worker.cloud.transport import TransportOptions
+from worker.cloud.options import TransportOptions
 from worker.core.answers import Misconfigured
 from worker.errors import SettingsError
 from worker.profiles import profile_named

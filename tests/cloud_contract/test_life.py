@@ -87,6 +87,28 @@ async def test_a_new_service_is_listed_and_shown(cloud: Cloud) -> None:
     assert wanted == {name: shown.attributes.get(name) for name in wanted}
 
 
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "own"])
+async def test_a_new_service_is_on_the_pages_of_its_tenant(cloud: Cloud, *, is_named: bool) -> None:
+    """
+    The worker follows services with these, whether their requests named a tenant or not.
+    """
+    wanted = cloud.wanted(await cloud.free_router())
+    created = (await cloud.created(wanted)).service
+    told = created.attributes.get("tenant_id")
+    tenant_id = str(told) if is_named and told else None
+
+    async def found() -> list[Service]:
+        return [one for one in await cloud.pages_of(tenant_id) if one.id == created.id]
+
+    async def is_there() -> bool:
+        return bool(await found())
+
+    await cloud.until(is_there, f"service {created.id} should be on the pages of its tenant")
+    (shown,) = await found()
+    assert shown.status
+    assert wanted == {name: shown.attributes.get(name) for name in wanted}
+
+
 async def test_after_its_delete_a_service_is_gone(cloud: Cloud) -> None:
     router_id = await cloud.free_router()
     service_id = (await cloud.created(cloud.wanted(router_id))).service.id

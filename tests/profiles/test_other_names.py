@@ -16,7 +16,8 @@ from aiohttp import web
 from worker.cloud.caller import Place
 from worker.cloud.client import CloudClient
 from worker.cloud.login import NoLogin
-from worker.cloud.transport import Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.transport import Transport
 from worker.core.answers import Busy, Conflict, Created, Listed, Misconfigured, Refused, Service
 from worker.core.meanings import Class, row
 from worker.core.profile import Profile, field_faults

@@ -15,9 +15,9 @@ from yarl import URL
 
 from worker.accounts.account import AkskCredentials
 from worker.accounts.secret import SecretUnreadable
+from worker.cloud.call import Call
 from worker.cloud.login import LoginFailed, LoginState, duration, refused_trouble, unreadable, utc_now
 from worker.cloud.signing import SigningKey, signed_headers
-from worker.cloud.transport import Call
 from worker.core.answers import Trouble
 from worker.core.meanings import Fault
 

@@ -10,7 +10,7 @@ from worker.cloud.caller import Place
 from worker.cloud.classify import REDIRECTS, classify, classify_look
 from worker.cloud.login import LoginFailed
 from worker.cloud.masking import masked
-from worker.cloud.transport import NoReply, Reply
+from worker.cloud.reply import NoReply, Reply
 from worker.cloud.wire import one_line
 from worker.core.answers import (
     LEFTOVER,

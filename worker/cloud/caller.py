@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from yarl import URL
 
+from worker.cloud.call import MOST_BYTES, Call
 from worker.cloud.classify import classify
 from worker.cloud.login import Login, LoginFailed, LoginState
-from worker.cloud.transport import Call, NoReply, Reply, Transport
+from worker.cloud.reply import NoReply, Reply
+from worker.cloud.transport import Transport
 from worker.core.answers import Trouble
 from worker.core.meanings import Class
 from worker.core.profile import Profile
@@ -56,6 +58,7 @@ class Ask:
         query: of the URL.
         body: JSON, or empty.
         tenant_id: whose; for clouds that want a project in the path.
+        most_bytes: see Call.
     """
 
     method: str
@@ -63,6 +66,7 @@ class Ask:
     query: Mapping[str, str] | None = None
     body: bytes = b""
     tenant_id: str | None = None
+    most_bytes: int = MOST_BYTES
 
 
 class Caller:
@@ -112,7 +116,7 @@ class Caller:
                 return base
             if self._lacks_project(ask):
                 return LoginFailed(_NO_PROJECT, is_settings_fault=True)
-            call = Call(ask.method, self._url(base, ask), ask.body)
+            call = Call(ask.method, self._url(base, ask), ask.body, most_bytes=ask.most_bytes)
             reply = await self._ask_once(call, began_s)
             if reply is not None:
                 return reply

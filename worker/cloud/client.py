@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
 
 import structlog
-from yarl import URL
 
 from worker.cloud import answering
 from worker.cloud.caller import Ask, Caller, Place
 from worker.cloud.login import Login, LoginState
-from worker.cloud.transport import Reply, Transport
-from worker.cloud.wire import read_service, read_services, renamed
+from worker.cloud.pages import Pages
+from worker.cloud.reply import Reply
+from worker.cloud.transport import Transport
+from worker.cloud.wire import read_service, renamed
 from worker.core.answers import (
     Busy,
     CreateAnswer,
@@ -25,14 +25,13 @@ from worker.core.answers import (
     Misconfigured,
     Service,
     Throttled,
-    Trouble,
 )
+from worker.ports import PageAnswer
 
 log = structlog.get_logger()
 
 _CREATED = frozenset({200, 201, 202})
 _DELETED = frozenset({200, 202, 204, 404})
-_PAGE_LIMIT = 100
 
 
 class CloudClient:
@@ -49,6 +48,7 @@ class CloudClient:
         self._caller = Caller(transport, login, place)
         self._place = place
         self._profile = place.profile
+        self._pages = Pages(self._caller, place)
         self._is_unlike = False
 
     @property
@@ -102,24 +102,13 @@ class CloudClient:
         """
         See Cloud.list_services.
         """
-        query: Mapping[str, str] = {self._profile.renames.get("router_id", "router_id"): router_id}
-        services: list[Service] = []
-        for _ in range(_PAGE_LIMIT):
-            reply = await self._caller.ask(Ask("GET", query=query, tenant_id=tenant_id))
-            if not isinstance(reply, Reply):
-                return answering.unanswered_look(reply, self._place)
-            page = read_services(reply.body, self._profile) if reply.status == 200 else None
-            if page is None:
-                return answering.failed_look(reply, self._place)
-            services.extend(page[0])
-            if page[1] is None:
-                return Listed(tuple(services))
-            try:
-                # Only the query of a link is used: credentials never follow a link to another host.
-                query = URL(page[1]).query
-            except ValueError:
-                return Busy(Trouble("look_failed", "The cloud's link to the next page cannot be read.", 200))
-        return Busy(Trouble("look_failed", f"The list of router {router_id} has more than {_PAGE_LIMIT} pages."))
+        return await self._pages.of_router(router_id, tenant_id)
+
+    async def list_page(self, tenant_id: str | None = None, after: str | None = None) -> PageAnswer:
+        """
+        See Paging.list_page.
+        """
+        return await self._pages.of_tenant(tenant_id, after)
 
     async def show(self, service_id: str, tenant_id: str | None = None) -> Service | ListAnswer:
         """

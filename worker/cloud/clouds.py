@@ -5,9 +5,10 @@ The cloud as the worker sees it: one client for each account, chosen by the tena
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from worker.accounts.account import Account, AkskCredentials, ApplicationCredentials, PasswordCredentials
 from worker.cloud.caller import Place
@@ -15,9 +16,13 @@ from worker.cloud.client import CloudClient
 from worker.cloud.identity_api import UserRecords
 from worker.cloud.login import LoginState
 from worker.cloud.logins import Records, login_for
-from worker.cloud.transport import Transport, TransportOptions
+from worker.cloud.options import TransportOptions
+from worker.cloud.transport import Transport
 from worker.core.answers import Busy, CreateAnswer, ListAnswer, Listed, Misconfigured, Service, Throttled, Trouble
 from worker.core.profile import Profile
+from worker.ports import PageAnswer
+
+A = TypeVar("A")
 
 _NO_ACCOUNT = "No account serves this tenant any more; give it one in VPN_WORKER_ACCOUNTS_FILE."
 
@@ -97,39 +102,31 @@ class Clouds:
         """
         See Cloud.create.
         """
-        client = self._client(tenant_id)
-        if client is None:
-            return _no_account()
-        answer = await client.create(body, tenant_id)
-        if isinstance(answer, Busy | Misconfigured) and self._is_everybodys(answer, client):
-            return replace(answer, is_account_only=False)
-        return answer
+        return await self._asked(tenant_id, lambda client: client.create(body, tenant_id))
 
     async def list_services(self, router_id: str, tenant_id: str | None) -> ListAnswer:
         """
         See Cloud.list_services.
         """
-        client = self._client(tenant_id)
-        if client is None:
-            return _no_account()
-        answer = await client.list_services(router_id, tenant_id)
-        if isinstance(answer, Busy | Misconfigured) and self._is_everybodys(answer, client):
-            return replace(answer, is_account_only=False)
-        return answer
+        return await self._asked(tenant_id, lambda client: client.list_services(router_id, tenant_id))
+
+    async def list_page(self, tenant_id: str | None, after: str | None = None) -> PageAnswer:
+        """
+        See Paging.list_page.
+        """
+        return await self._asked(tenant_id, lambda client: client.list_page(tenant_id, after))
 
     async def show(self, service_id: str, tenant_id: str | None) -> Service | ListAnswer:
         """
         See Showing.show.
         """
-        client = self._client(tenant_id)
-        return _no_account() if client is None else await client.show(service_id, tenant_id)
+        return await self._asked(tenant_id, lambda client: client.show(service_id, tenant_id))
 
     async def delete(self, service_id: str, tenant_id: str | None) -> Busy | Throttled | Misconfigured | None:
         """
         See CloudClient.delete.
         """
-        client = self._client(tenant_id)
-        return _no_account() if client is None else await client.delete(service_id, tenant_id)
+        return await self._asked(tenant_id, lambda client: client.delete(service_id, tenant_id))
 
     async def probe(self) -> ListAnswer:
         """
@@ -141,6 +138,18 @@ class Clouds:
             answer = await client.probe()
             if isinstance(answer, Listed | Throttled):
                 break
+        return answer
+
+    async def _asked(self, tenant_id: str | None, ask: Callable[[CloudClient], Awaitable[A]]) -> A | Misconfigured:
+        """
+        What the account of a tenant is answered; a trouble that all accounts have is not its own.
+        """
+        client = self._client(tenant_id)
+        if client is None:
+            return _no_account()
+        answer = await ask(client)
+        if isinstance(answer, Busy | Misconfigured) and self._is_everybodys(answer, client):
+            return replace(answer, is_account_only=False)
         return answer
 
     def _is_everybodys(self, answer: Busy | Misconfigured, client: CloudClient) -> bool:

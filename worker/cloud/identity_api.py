@@ -19,7 +19,7 @@ from yarl import URL
 
 from worker.accounts.account import ApplicationCredentials, Identity, PasswordCredentials
 from worker.cloud.login import LoginFailed
-from worker.cloud.transport import Reply
+from worker.cloud.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from yarl import URL
 from worker.accounts.account import Account, ApplicationCredentials, PasswordCredentials
 from worker.accounts.secret import SecretUnreadable
 from worker.accounts.urls import OPEN_API_WORDS, is_open_wire
+from worker.cloud.call import Call
 from worker.cloud.identity_api import (
     Token,
     UserRecord,
@@ -26,7 +27,8 @@ from worker.cloud.identity_api import (
     refused_wait_s,
 )
 from worker.cloud.login import LoginFailed, LoginState, duration, refused_trouble, unreadable, utc_now
-from worker.cloud.transport import Call, NoReply, Reply, Transport
+from worker.cloud.reply import NoReply, Reply
+from worker.cloud.transport import Transport
 from worker.core.answers import Trouble
 from worker.core.meanings import Fault
 

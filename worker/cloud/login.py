@@ -12,7 +12,7 @@ from typing import Protocol
 from yarl import URL
 
 from worker.accounts.secret import Secret, SecretUnreadable
-from worker.cloud.transport import Call
+from worker.cloud.call import Call
 from worker.core.answers import Trouble
 from worker.core.meanings import Fault
 

@@ -8,13 +8,11 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import orjson
 
-if TYPE_CHECKING:
-    from worker.cloud.transport import Call
+from worker.cloud.call import Call
 
 _MASK = "***"
 #: Shorter ones would tear holes into words that have nothing to do with them.

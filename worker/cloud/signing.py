@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from worker.cloud.transport import CONTENT_TYPE, Call
+from worker.cloud.call import CONTENT_TYPE, Call
 
 _ALGORITHM = "SDK-HMAC-SHA256"
 

@@ -5,12 +5,11 @@ The cloud's error bodies and services, as the documents describe them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from messages.services import created_at_of
+from messages.services import moment_of
 from worker.core.answers import Service
 from worker.core.meanings import Fault
 from worker.core.profile import Profile
@@ -90,13 +89,8 @@ def to_service(shown: object, profile: Profile) -> Service | None:
     service_id, status = attributes.get("id"), attributes.get("status")
     if not isinstance(service_id, str) or not service_id:
         return None
-    created_at = created_at_of(attributes.get("created_at"))
-    return Service(
-        service_id,
-        status if isinstance(status, str) else None,
-        attributes,
-        datetime.fromisoformat(created_at) if created_at else None,
-    )
+    created_at = moment_of(attributes.get("created_at"))
+    return Service(service_id, status if isinstance(status, str) else None, attributes, created_at)
 
 
 def one_line(text: str, limit: int) -> str:
