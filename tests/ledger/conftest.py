@@ -4,7 +4,7 @@ Ledgers to test: every implementation, each on storage of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -12,10 +12,13 @@ from typing import Protocol, TypeVar
 import asyncpg
 import pytest
 
-from tests.conftest import fresh_database
+from tests.conftest import Hold, fresh_database
 from worker.ledger.postgres import PostgresLedger
+from worker.ledger.postgres_schema import update_schema
+from worker.ledger.postgres_server import PostgresServer
 from worker.ledger.sqlite import SqliteLedger
-from worker.ports import Ledger
+from worker.ports import Follows, Ledger, Records
+from worker.sandbox.postgres import Postgres
 
 LEASE_S = 120.0
 
@@ -24,6 +27,12 @@ class Opened(Ledger, Protocol):
     """
     A ledger as whoever composes the worker sees it.
     """
+
+    @property
+    def follows(self) -> Follows: ...
+
+    @property
+    def records(self) -> Records: ...
 
     async def start(self) -> None: ...
 
@@ -50,6 +59,27 @@ def opener(make: Callable[[str, float], L], stack: AsyncExitStack) -> Callable[.
     return open_it
 
 
+@pytest.fixture(scope="session")
+def kept_database(postgres: Postgres) -> Iterator[str]:
+    """
+    A database for tests that leave nothing but rows: making one takes longer than most tests.
+    """
+    hold = Hold("database", lambda: fresh_database(postgres))
+    hold.begin()
+    hold.settled()
+    yield hold.server()
+    hold.end()
+
+
+async def empty(url: str) -> None:
+    """
+    Leaves our tables in the database, and nothing in them.
+    """
+    async with PostgresServer(url, 10.0).session() as connection:
+        await update_schema(connection, url)
+        await connection.execute("DELETE FROM jobs; DELETE FROM suspects; DELETE FROM follows; DELETE FROM rounds")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 async def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenLedger]:
     """
@@ -59,7 +89,8 @@ async def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIt
         if request.param == "sqlite":
             yield opener(lambda owner, lease_s: SqliteLedger(tmp_path / "ledger.sqlite3", owner, lease_s), stack)
         else:
-            url = await stack.enter_async_context(fresh_database(request.getfixturevalue("postgres")))
+            url = request.getfixturevalue("kept_database")
+            await empty(url)
             yield opener(lambda owner, lease_s: PostgresLedger(url, owner, lease_s), stack)
 
 
@@ -87,6 +118,14 @@ async def ledger(open_ledger: OpenLedger) -> Opened:
     A ledger as worker "a" has it open.
     """
     return await open_ledger()
+
+
+@pytest.fixture
+def follows(ledger: Opened) -> Follows:
+    """
+    What worker "a" knows of followed services.
+    """
+    return ledger.follows
 
 
 @asynccontextmanager

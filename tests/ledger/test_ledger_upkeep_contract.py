@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.ledger.conftest import OpenLedger
+from tests.ledger.conftest import Opened, OpenLedger
+from tests.ledger.follows import a_follow, told
 from tests.ledger.jobs import NOW, a_job, after, created, failed, in_doubt
 from worker.core.job import Job, OutcomeKind, Phase, RequestKey
+from worker.core.records import RecordFilter
 from worker.ports import Claimed, Ledger, Saved
 
 
@@ -156,6 +158,53 @@ class TestPrune:
 
         assert 0 == await ledger.prune(after(99), 100)
         assert 1 == await ledger.prune(after(101), 100)
+
+    async def test_what_is_still_followed_stays(self, ledger: Opened) -> None:
+        """
+        A service that settles late is told of, whatever the retention time is.
+        """
+        for name in ("followed", "over", "never"):
+            await self.finish(ledger, created(a_job(name), f"service-of-{name}"), 1)
+        for name in ("followed", "over"):
+            await ledger.follows.begin(a_follow(name))
+        await ledger.follows.note([told(a_follow("over"), "ACTIVE", 5, is_over=True)])
+
+        assert 2 == await ledger.prune(after(86_400), 100)
+        assert ["followed"] == await self.left(ledger, "followed", "over", "never")
+        assert (a_follow("followed"),) == await ledger.follows.next_followed(None, "", 10)
+
+    async def test_what_is_still_followed_does_not_hold_up_the_rest(self, ledger: Opened) -> None:
+        """
+        Whoever prunes goes on until nothing is left, a few at a time.
+        """
+        for at_s, name in enumerate(["a", "b", "c", "d"]):
+            await self.finish(ledger, created(a_job(name), f"service-of-{name}"), at_s)
+        for name in ("a", "b"):
+            await ledger.follows.begin(a_follow(name))
+
+        assert [1, 1, 0] == [await ledger.prune(after(86_400), 1) for _ in range(3)]
+        assert ["a", "b"] == await self.left(ledger, "a", "b", "c", "d")
+
+    async def test_what_was_followed_is_forgotten_with_its_job(self, ledger: Opened) -> None:
+        await self.finish(ledger, created(a_job(), "service-of-order-1"), 1)
+        await ledger.follows.begin(a_follow())
+        await ledger.follows.note([told(a_follow(), "ACTIVE", 5, is_over=True)])
+        await ledger.prune(after(86_400), 100)
+
+        await ledger.follows.begin(a_follow())
+
+        assert (a_follow(),) == await ledger.follows.next_followed(None, "", 10)
+
+    async def test_only_so_many_go_at_a_time_with_what_was_followed(self, ledger: Opened) -> None:
+        for at_s, name in enumerate(["a", "b"]):
+            await self.finish(ledger, created(a_job(name), f"service-of-{name}"), at_s)
+            await ledger.follows.begin(a_follow(name))
+        await ledger.follows.note(told(a_follow(name), "ACTIVE", 5, is_over=True) for name in ("a", "b"))
+
+        assert 1 == await ledger.prune(after(86_400), 1)
+        assert ["b"] == await self.left(ledger, "a", "b")
+        (record,) = await ledger.records.newest(RecordFilter(), 10)
+        assert told(a_follow("b"), "ACTIVE", 5, is_over=True) == record.follow
 
 
 class TestSuspects:

@@ -87,7 +87,7 @@ class TestOpening:
 
         assert "was made by a newer version of vpn-worker (schema 99); upgrade." in str(error)
 
-    @pytest.mark.parametrize("table", ["jobs", "suspects"])
+    @pytest.mark.parametrize("table", ["jobs", "suspects", "follows", "rounds"])
     async def test_tables_of_something_else_are_left_alone(self, postgres_url: str, table: str) -> None:
         await in_postgres(postgres_url, f"CREATE TABLE {table} (photo bytea)")
 

@@ -16,9 +16,11 @@ import pytest
 
 from tests.conftest import fresh_database, in_postgres
 from tests.ledger.conftest import LEASE_S, Opened
+from tests.ledger.follows import a_follow
 from tests.ledger.released.make import HERE, as_json
 from tests.ledger.released.make import NOW as THEN
 from worker.core.job import Job, Phase
+from worker.core.records import RecordFilter
 from worker.ledger.postgres import PostgresLedger
 from worker.ledger.sqlite import SqliteLedger
 from worker.ports import Claimed, Held, Saved
@@ -129,3 +131,16 @@ class TestUpgrade:
         assert 1 == await upgraded.mark_suspect("f", NOW)
         assert 2 == await upgraded.prune(NOW, 100)
         assert {"ready": 1, "sent": 1, "looking": 1, "failed": 1} == dict(await upgraded.counts())
+
+    async def test_services_of_then_can_be_followed_now(self, upgraded: Opened, written: list[dict[str, Any]]) -> None:
+        made = await job_named(upgraded, "created")
+        follow = a_follow(key=made.key, service_id=made.service_id or "", begun_at=NOW)
+        await upgraded.follows.begin(follow)
+
+        (record,) = await upgraded.records.of_request("created")
+
+        assert (made, follow) == (record.job, record.follow)
+        assert 1 == len(await upgraded.follows.rounds(NOW))
+        assert {then["key"]["id"] for then in written} == {
+            one.job.key.id for one in await upgraded.records.newest(RecordFilter(), 100)
+        }

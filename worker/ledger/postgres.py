@@ -4,6 +4,7 @@ The ledger in PostgreSQL: for workers on several hosts.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ import structlog
 from worker.core.job import Job, Phase, RequestKey
 from worker.ledger import postgres_sql as sql
 from worker.ledger.postgres_claims import ClaimOrder, claim_all, claim_order
+from worker.ledger.postgres_follows import PostgresFollows
 from worker.ledger.postgres_groups import Groups, Order
+from worker.ledger.postgres_records import PostgresRecords
 from worker.ledger.postgres_saves import SaveOrder, amend, save_all, save_order
 from worker.ledger.postgres_schema import update_schema
 from worker.ledger.postgres_server import PostgresServer
@@ -39,7 +42,7 @@ class PostgresLedger:
     over early by as much, which costs a look-up and no service: what the former owner saves is LEASE_LOST. So keep the
     hosts' clocks within a few seconds of each other, far less than a lease; the start warns otherwise.
 
-    One connection serves claims and saves, in groups; rare tasks have a connection each. A commit whose answer was
+    One connection serves claims and saves, in groups, and one what is followed; rare tasks have a connection each. A commit whose answer was
     lost may have been written. It is safe to repeat: a save is recognised, and a claim is no longer new, so that the
     engine looks before it posts.
 
@@ -48,6 +51,10 @@ class PostgresLedger:
         owner: who we are in leases; unique to this process.
         lease_s: how long a claim lasts without a write; longer than the longest API call.
         timeout_s: limit for connecting and for each transaction.
+
+    Attributes:
+        follows: the part about followed services.
+        records: the part for people.
     """
 
     def __init__(self, url: str, owner: str, lease_s: float, timeout_s: float = _TIMEOUT_S) -> None:
@@ -55,6 +62,8 @@ class PostgresLedger:
         self._lease = timedelta(seconds=lease_s)
         self._server = PostgresServer(url, timeout_s)
         self._groups = Groups(self._server, self._carry_out)
+        self.follows = PostgresFollows(self._server, owner, self._lease)
+        self.records = PostgresRecords(self._session)
 
     async def start(self) -> None:
         """
@@ -67,12 +76,14 @@ class PostgresLedger:
         if abs(ahead_s) > _CLOCK_WARNING_S:
             log.warning("ledger.clock_differs", ahead_s=round(ahead_s, 3), remedy="let NTP set both clocks")
         self._groups.start()
+        self.follows.start()
 
     async def close(self) -> None:
         """
         Finishes pending writes and disconnects.
         """
-        await self._groups.close()
+        # At once: a server that is away may keep each of them waiting.
+        await asyncio.gather(self._groups.close(), self.follows.close())
 
     async def claim(self, job: Job, now: datetime) -> Claim:
         """
@@ -128,7 +139,7 @@ class PostgresLedger:
 
     async def prune(self, done_before: datetime, limit: int) -> int:
         """
-        See Ledger.prune. Notes about suspects that are as old go with the jobs, uncounted.
+        See Ledger.prune. What was followed goes with its job; notes about suspects that are as old go too, uncounted.
         """
         async with self._session() as connection:
             await connection.execute(sql.PRUNE_SUSPECTS, done_before)

@@ -18,7 +18,7 @@ _HAS_TABLE = """
 SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = $1 AND schemaname = ANY (current_schemas(false)))
 """
 #: Theirs if they are there and `vpn_worker_schema` is not.
-_OURS = ("jobs", "suspects")
+_OURS = ("jobs", "suspects", "follows", "rounds")
 
 
 async def update_schema(connection: asyncpg.Connection, place: str) -> None:

@@ -130,12 +130,18 @@ FROM sources JOIN jobs ON jobs.source = sources.source
 WHERE jobs.id = $1 ORDER BY jobs.source
 """
 
+# What is still followed will be told of, and stays.
 PRUNE = """
 WITH old AS (
     SELECT source, id FROM jobs
     WHERE phase = 'done' AND outcome <> 'in_doubt' AND updated_at < $1
+          AND NOT EXISTS (
+              SELECT FROM follows WHERE follows.source = jobs.source AND follows.id = jobs.id AND NOT is_over
+          )
     ORDER BY updated_at LIMIT $2
     FOR UPDATE SKIP LOCKED
+), followed AS (
+    DELETE FROM follows USING old WHERE follows.source = old.source AND follows.id = old.id
 )
 DELETE FROM jobs USING old WHERE jobs.source = old.source AND jobs.id = old.id
 """

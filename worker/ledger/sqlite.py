@@ -15,6 +15,8 @@ from worker.ledger import sqlite_sql as sql
 from worker.ledger.claiming import FORGOTTEN, Known, begins, is_kept, is_still, judge
 from worker.ledger.rows import from_row, to_row
 from worker.ledger.sqlite_file import open_database
+from worker.ledger.sqlite_follows import SqliteFollows
+from worker.ledger.sqlite_records import SqliteRecords
 from worker.ledger.writer import GroupWriter
 from worker.ports import Claim, Claimed, Saved
 
@@ -27,12 +29,18 @@ class SqliteLedger:
         path: the file; made, with its folder, when it is not there.
         owner: who we are in leases; unique to this process.
         lease_s: how long a claim lasts without a write; longer than the longest API call.
+
+    Attributes:
+        follows: the part about followed services.
+        records: the part for people.
     """
 
     def __init__(self, path: Path, owner: str, lease_s: float) -> None:
         self._owner = owner
         self._lease = timedelta(seconds=lease_s)
         self._writer = GroupWriter(partial(open_database, path))
+        self.follows = SqliteFollows(self._writer, owner, self._lease)
+        self.records = SqliteRecords(self._writer)
 
     async def start(self) -> None:
         """
@@ -91,7 +99,7 @@ class SqliteLedger:
 
     async def prune(self, done_before: datetime, limit: int) -> int:
         """
-        See Ledger.prune. Notes about suspects that are as old go with the jobs, uncounted.
+        See Ledger.prune. What was followed goes with its job; notes about suspects that are as old go too, uncounted.
         """
         return await self._writer.run(partial(_prune, done_before.timestamp(), limit))
 
@@ -193,7 +201,10 @@ def _amend(was: Job, job: Job, now: datetime, database: sqlite3.Connection) -> S
 
 def _prune(done_before: float, limit: int, database: sqlite3.Connection) -> int:
     database.execute(sql.PRUNE_SUSPECTS, (done_before,))
-    return database.execute(sql.PRUNE, (done_before, limit)).rowcount
+    places = database.execute(sql.PRUNABLE, (done_before, limit)).fetchall()
+    database.executemany(sql.PRUNE_FOLLOW, places)
+    database.executemany(sql.PRUNE, places)
+    return len(places)
 
 
 def _mark_suspect(fingerprint: str, stamp: float, database: sqlite3.Connection) -> int:

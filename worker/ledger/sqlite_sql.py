@@ -44,13 +44,19 @@ FROM sources JOIN jobs ON jobs.source = sources.source
 WHERE jobs.id = ? ORDER BY jobs.source
 """
 
-PRUNE = """
-DELETE FROM jobs WHERE (source, id) IN (
-    SELECT source, id FROM jobs
-    WHERE phase = 'done' AND outcome <> 'in_doubt' AND updated_at < ?
-    ORDER BY updated_at LIMIT ?
-)
+# What is still followed will be told of, and stays.
+PRUNABLE = """
+SELECT source, id FROM jobs
+WHERE phase = 'done' AND outcome <> 'in_doubt' AND updated_at < ?
+      AND NOT EXISTS (
+          SELECT 1 FROM follows WHERE follows.source = jobs.source AND follows.id = jobs.id AND is_over = 0
+      )
+ORDER BY updated_at LIMIT ?
 """
+
+PRUNE = "DELETE FROM jobs WHERE source = ? AND id = ?"
+
+PRUNE_FOLLOW = "DELETE FROM follows WHERE source = ? AND id = ?"
 
 PRUNE_SUSPECTS = "DELETE FROM suspects WHERE noted_at < ?"
 

@@ -1,0 +1,76 @@
+"""
+The PostgreSQL ledger as people read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from worker.core.job import RequestKey
+from worker.core.records import Place, Record, RecordFilter
+from worker.ledger import record_query
+from worker.ledger.postgres_follows import follow_row
+from worker.ledger.postgres_sql import from_text, to_text
+from worker.ledger.record_rows import RecordRow, to_record
+
+
+def _as_it_is(moment: datetime) -> datetime:
+    return moment
+
+
+DIALECT = record_query.Dialect(
+    placeholder=lambda number: f"${number}",
+    text=to_text,
+    moment=_as_it_is,
+    by_index=lambda name: "",
+    order_id='jobs.order_id COLLATE "C"',
+    is_followed="(jobs.source, jobs.id) IN (SELECT source, id FROM follows WHERE NOT is_over)",
+)
+
+
+class PostgresRecords:
+    """
+    Requests in the ledger's PostgreSQL database.
+
+    Args:
+        session: gives a connection for one question.
+    """
+
+    def __init__(self, session: Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]) -> None:
+        self._session = session
+
+    async def newest(self, wanted: RecordFilter, limit: int, before: Place | None = None) -> tuple[Record, ...]:
+        """
+        See Records.newest.
+        """
+        return await self._read(*record_query.newest(wanted, limit, before, DIALECT))
+
+    async def of_request(self, request_id: str, source: str | None = None) -> tuple[Record, ...]:
+        """
+        See Records.of_request.
+        """
+        return await self._read(*record_query.of_request(request_id, source, DIALECT))
+
+    async def _read(self, statement: str, values: list[object]) -> tuple[Record, ...]:
+        async with self._session() as connection:
+            rows = await connection.fetch(statement, *values)
+        return tuple(to_record(_row(*row)) for row in rows)
+
+
+def _row(source: str, request_id: str, *columns: Any) -> RecordRow:
+    digest, router_id, phase, doc, created_at, updated_at, *followed = columns
+    return RecordRow(
+        key=RequestKey(from_text(source), from_text(request_id)),
+        digest=from_text(digest),
+        router_id=from_text(router_id),
+        phase=phase,
+        doc=doc,
+        recorded_at=created_at,
+        updated_at=updated_at,
+        follow=None if followed[-1] is None else follow_row(source, request_id, *followed),
+    )

@@ -1,0 +1,48 @@
+"""
+Rows as people read them: a job, and what was followed of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.core.job import RequestKey
+from worker.core.records import Record
+from worker.errors import LedgerError
+from worker.ledger.follow_rows import FollowRow, from_follow_row
+from worker.ledger.rows import from_row
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """
+    What the ledger says of a request; `follow` where its service is or was followed.
+    """
+
+    key: RequestKey
+    digest: str
+    router_id: str
+    phase: str
+    doc: str
+    recorded_at: datetime
+    updated_at: datetime
+    follow: FollowRow | None
+
+
+def to_record(row: RecordRow) -> Record:
+    """
+    The record of a row; raises LedgerError for one that cannot be read.
+    """
+    try:
+        return Record(
+            job=from_row(row.key, row.digest, row.router_id, row.phase, row.doc),
+            recorded_at=row.recorded_at,
+            updated_at=row.updated_at,
+            follow=None if row.follow is None else from_follow_row(row.follow),
+        )
+    except (ValueError, TypeError, KeyError) as exc:
+        raise LedgerError(
+            f"The ledger's row of request {row.key.id!r} of {row.key.source!r} cannot be read ({exc!r}); it was "
+            "written by another version of vpn-worker, or damaged."
+        ) from exc
