@@ -4,7 +4,7 @@ Settings as people write them.
 
 import pytest
 
-from worker.simulator import Router, SimulatorError, User, routers_of, settle_after_s, users_of
+from worker.simulator import Router, SimulatorError, User, journey_of, routers_of, settle_after_s, users_of
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5", 5.0), ("0.5", 0.5), ("never", None), (" Never ", None)])
@@ -15,6 +15,28 @@ def test_the_settle_time_is_read_from_text(text: str, seconds: float | None) -> 
 def test_a_settle_time_that_is_no_number_is_refused() -> None:
     with pytest.raises(SimulatorError, match="not 'soon'"):
         settle_after_s("soon")
+
+
+@pytest.mark.parametrize(
+    ("text", "journey"),
+    [
+        ("", ()),
+        ("ACTIVE@6", ((6.0, "ACTIVE"),)),
+        (" BUILD@0.5, DOWN@3 ,ACTIVE@6", ((0.5, "BUILD"), (3.0, "DOWN"), (6.0, "ACTIVE"))),
+        ("a@b@1", ((1.0, "a@b"),)),
+    ],
+)
+def test_a_journey_is_read_from_text(text: str, journey: tuple[tuple[float, str], ...]) -> None:
+    assert journey == journey_of(text)
+
+
+@pytest.mark.parametrize("part", ["ACTIVE", "ACTIVE@", "ACTIVE@soon", "@6", " @6", "6@ACTIVE", ""])
+def test_a_journey_of_another_form_is_refused(part: str) -> None:
+    with pytest.raises(SimulatorError) as caught:
+        journey_of(f"BUILD@1,{part}")
+
+    assert "STATUS@SECONDS" in str(caught.value)
+    assert f"{part.strip()!r} is no part of one." in str(caught.value)
 
 
 def test_users_are_read_from_texts() -> None:

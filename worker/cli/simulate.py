@@ -35,6 +35,10 @@ def simulate(
     dialect: Annotated[str, typer.Option(help="Whose rules apply: otc, huawei or openstack.")] = "otc",
     latency_ms: Annotated[float, typer.Option(help="Time every cloud call takes.")] = 0.0,
     settle_after: Annotated[str, typer.Option(help="Seconds until a service leaves PENDING_CREATE, or never.")] = "5",
+    journey: Annotated[
+        str, typer.Option(help="STATUS@SECONDS,... every service goes through at these ages, instead of settling.")
+    ] = "",
+    journey_spread: Annotated[float, typer.Option(help="Seconds by which services set out on it late, at most.")] = 0.0,
     down_share: Annotated[float, typer.Option(help="Share of services that settle as DOWN, 0 to 1.")] = 0.0,
     error_share: Annotated[float, typer.Option(help="Share of services that settle as ERROR, 0 to 1.")] = 0.0,
     visible_after: Annotated[float, typer.Option(help="Seconds until list and show see a service.")] = 0.0,
@@ -68,7 +72,15 @@ def simulate(
     import asyncio
 
     from worker.errors import SimulationError
-    from worker.simulator import SimulatorConfig, SimulatorError, routers_of, serve, settle_after_s, users_of
+    from worker.simulator import (
+        SimulatorConfig,
+        SimulatorError,
+        journey_of,
+        routers_of,
+        serve,
+        settle_after_s,
+        users_of,
+    )
 
     try:
         config = SimulatorConfig(
@@ -77,6 +89,8 @@ def simulate(
             dialect=dialect,
             latency_ms=latency_ms,
             settle_after_s=settle_after_s(settle_after),
+            journey=journey_of(journey),
+            journey_spread_s=journey_spread,
             down_share=down_share,
             error_share=error_share,
             visible_after_s=visible_after,

@@ -4,7 +4,7 @@ The cloud on your machine: a second reading of the API document, over real HTTP.
 
 from worker.simulator.config import Router, SimulatorConfig, SimulatorError
 from worker.simulator.faults import KINDS
-from worker.simulator.flags import routers_of, settle_after_s, users_of
+from worker.simulator.flags import journey_of, routers_of, settle_after_s, users_of
 from worker.simulator.server import DIALECTS, Simulator, serve, start_simulator
 from worker.simulator.users import User
 
@@ -16,6 +16,7 @@ __all__ = [
     "SimulatorConfig",
     "SimulatorError",
     "User",
+    "journey_of",
     "routers_of",
     "serve",
     "settle_after_s",

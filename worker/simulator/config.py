@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from worker.simulator.journeys import Journey, journey_faults
 from worker.simulator.users import DEFAULT_PROJECT_ID, User, user_faults
 
 DAY_S = 86_400.0
@@ -48,6 +49,8 @@ class SimulatorConfig:
         settle_after_s: age at which a service leaves PENDING_CREATE; None means never.
         down_share: share of services that settle as DOWN, 0 to 1.
         error_share: share of services that settle as ERROR, 0 to 1.
+        journey: ages in seconds and the statuses that every service has from then on, instead of settling.
+        journey_spread_s: every service sets out on it up to so many seconds late, by luck, so that not all move at once.
         visible_after_s: age from which list and show can see a service (an eventually consistent cloud).
         active_active: two services per VPC instead of one, and none can be deleted.
         services_per_vpc: overrides the dialect's limit; 0 means no limit, None the dialect's own.
@@ -81,6 +84,8 @@ class SimulatorConfig:
     settle_after_s: float | None = 5.0
     down_share: float = 0.0
     error_share: float = 0.0
+    journey: Journey = ()
+    journey_spread_s: float = 0.0
     visible_after_s: float = 0.0
     active_active: bool = False
     services_per_vpc: int | None = None
@@ -116,6 +121,11 @@ class SimulatorConfig:
             (0 <= self.down_share <= 1, "The share of DOWN services must be 0 to 1."),
             (0 <= self.error_share <= 1, "The share of ERROR services must be 0 to 1."),
             (self.down_share + self.error_share <= 1, "The shares of DOWN and ERROR together must not exceed 1."),
+            (
+                not self.journey or self.down_share + self.error_share == 0,
+                "A journey says itself how it ends; leave out the shares of DOWN and ERROR.",
+            ),
+            *journey_faults(self.journey, self.journey_spread_s),
             (self.visible_after_s >= 0, "The time until a service is visible must be 0 s or more."),
             (self.services_per_vpc is None or self.services_per_vpc >= 0, "Services per VPC must be 0 or more."),
             (self.page_limit >= 0, "The page limit must be 0 or more."),

@@ -5,6 +5,7 @@ Settings of a simulated cloud as people write them in a flag or the environment.
 from collections.abc import Iterable
 
 from worker.simulator.config import Router, SimulatorError
+from worker.simulator.journeys import Journey
 from worker.simulator.users import DEFAULT_PROJECT_ID, DEFAULT_PROJECT_NAME, User
 
 DEFAULT_ROLE = "vpn_adm"
@@ -23,6 +24,16 @@ def settle_after_s(text: str) -> float | None:
         return float(text)
     except ValueError as exc:
         raise SimulatorError(f"The settle time must be a number of seconds or never, not {text!r}.") from exc
+
+
+def journey_of(text: str) -> Journey:
+    """
+    The journey given by a flag's text, `STATUS@SECONDS,STATUS@SECONDS,...`; none for an empty text.
+
+    Raises:
+        SimulatorError: a part has another form.
+    """
+    return tuple(_stop(part.strip()) for part in text.split(",")) if text.strip() else ()
 
 
 def users_of(logins: Iterable[str], access_keys: Iterable[str], credentials: Iterable[str]) -> tuple[User, ...]:
@@ -63,6 +74,18 @@ def routers_of(router_ids: Iterable[str]) -> tuple[Router, ...] | None:
     The only routers there are; None, for every router, when none is given.
     """
     return tuple(Router(router_id) for router_id in router_ids) or None
+
+
+def _stop(part: str) -> tuple[float, str]:
+    status, _, age_s = part.rpartition("@")
+    try:
+        if status.strip():
+            return float(age_s), status.strip()
+    except ValueError:
+        pass
+    raise SimulatorError(
+        f"A journey is given as STATUS@SECONDS,STATUS@SECONDS, such as BUILD@1,ACTIVE@6; {part!r} is no part of one."
+    )
 
 
 def _parts(text: str, flag: str, form: str) -> tuple[str, str, str, str]:

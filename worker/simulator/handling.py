@@ -34,6 +34,7 @@ async def _answer(state: CloudState, call: Call) -> web.StreamResponse:
     try:
         await _pass_time(state, call)
         call.deeds.admit(call)
+        state.advance()  # a fault can look for a status
         rule = state.faults.take(call.kind, call.deeds.subject(call))
         state.notify()
         return await KINDS[rule.fault].run(call, rule) if rule else call.proceed()

@@ -3,21 +3,22 @@ The cloud's memory: its VPN services, what became of them with time, and counts 
 """
 
 import asyncio
-import heapq
-import itertools
 import random
 import time
+import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from worker.simulator.accounts import Accounts
 from worker.simulator.admission import check_quota, check_room, check_router
+from worker.simulator.agenda import Agenda
 from worker.simulator.attributes import Birth, new_attributes
 from worker.simulator.capacity import Capacity, RateLimit
 from worker.simulator.config import SimulatorConfig
 from worker.simulator.dialect import Dialect, RefusalError
 from worker.simulator.fault_book import FaultBook
+from worker.simulator.journeys import Trip
 from worker.simulator.key_ring import KeyRing
 from worker.simulator.shelf import Service, Shelf
 
@@ -52,8 +53,7 @@ class CloudState:
         self.calls: Counter[str] = Counter(dict.fromkeys(CALLS, 0))
         self.answers: Counter[str] = Counter()
         self.creates = 0
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._ticket = itertools.count()
+        self._agenda = Agenda()
         self.notify()
 
     @property
@@ -119,11 +119,9 @@ class CloudState:
 
     def advance(self) -> None:
         """
-        Does what has fallen due: statuses that settle, services that were committed late.
+        Does what has fallen due: statuses that move on, services that were committed late.
         """
-        now = self.now_s()
-        while self._due and self._due[0][0] <= now:
-            heapq.heappop(self._due)[2]()
+        self._agenda.catch_up(self.now_s())
 
     def create(self, request: Mapping[str, object], project_id: str | None = None) -> Service:
         """
@@ -141,7 +139,31 @@ class CloudState:
         Makes the service appear in `after_s` seconds, unless there is no room for it by then.
         """
         at = self.now_s() + after_s
-        self._schedule(at, partial(self._add_if_free, dict(request), at, project_id or self.config.tenant_id))
+        self._agenda.add(at, partial(self._add_if_free, dict(request), at, project_id or self.config.tenant_id))
+
+    def create_many(self, count: int, project_id: str | None = None, status: str | None = None) -> list[Service]:
+        """
+        New services as if others had made them, each on a router of its own; no quota and no list of routers is looked at.
+
+        Args:
+            count: how many.
+            project_id: whose; the configured project's if none is given.
+            status: theirs for good; None for the usual one, which moves with time.
+        """
+        self.advance()
+        now, owner_id = self.now_s(), project_id or self.config.tenant_id
+        services = []
+        for _ in range(count):
+            router_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+            request = {"router_id": router_id, "name": f"simulated-{self._shelf.next_seq}"}
+            service = self._put(request, now, owner_id)
+            if status is None:
+                self._set_out(service, now)
+            else:
+                service.spoil({"status": status})
+            services.append(service)
+        self.notify()
+        return services
 
     def find(self, service_id: str, project_id: str | None = None) -> Service:
         """
@@ -167,6 +189,16 @@ class CloudState:
         if self.config.active_active:
             raise RefusalError("conflict", reason="A VPN service cannot be deleted in the active-active scenario.")
         self._shelf.remove(service)
+
+    def vanish(self, service_id: str) -> bool:
+        """
+        Forgets the service, whatever the cloud's rules; False when there is none of that id.
+        """
+        service = self.services.get(service_id)
+        if service is not None:
+            self._shelf.remove(service)
+            self.notify()
+        return service is not None
 
     def visible(self, router_ids: list[str], after_seq: int = -1, project_id: str | None = None) -> Iterator[Service]:
         """
@@ -207,15 +239,17 @@ class CloudState:
         check_quota(self.config, self._shelf.count_by_project[owner_id])
         check_router(self._routers, request, owner_id)
         check_room(self.config, self.dialect, router_id, self._shelf.count_on(router_id))
+        service = self._put(request, now, owner_id)
+        self.creates += 1
+        self.notify()
+        self._set_out(service, now)
+        return service
+
+    def _put(self, request: Mapping[str, object], now: float, owner_id: str) -> Service:
         birth = Birth(self._shelf.next_seq, self._random.getrandbits(128), now)
         attributes = new_attributes(self.dialect, request, owner_id, birth)
         service = Service(birth.number, attributes, now + self.config.visible_after_s, owner_id)
         self._shelf.add(service)
-        self.creates += 1
-        self.notify()
-        if self.config.settle_after_s is not None:
-            settle = partial(self._settle, service, self._settled_status())
-            self._schedule(now + self.config.settle_after_s, settle)
         return service
 
     def _add_if_free(self, request: Mapping[str, object], at: float, project_id: str) -> None:
@@ -224,15 +258,28 @@ class CloudState:
         except RefusalError:
             return
 
+    def _set_out(self, service: Service, now: float) -> None:
+        config = self.config
+        if config.journey:
+            late_s = config.journey_spread_s and config.journey_spread_s * self._random.random()
+            self._travel(service, Trip(now + late_s, config.journey))
+        elif config.settle_after_s is not None:
+            self._travel(service, Trip(now, ((config.settle_after_s, self._settled_status()),)))
+
     def _settled_status(self) -> str:
         luck = self._random.random()
         if luck < self.config.error_share:
             return "ERROR"
         return "DOWN" if luck < self.config.error_share + self.config.down_share else "ACTIVE"
 
-    def _settle(self, service: Service, status: str) -> None:
-        if not service.is_pinned:
-            service.attributes["status"] = status
+    def _travel(self, service: Service, trip: Trip) -> None:
+        # One entry for each service, whatever the length of its way.
+        self._agenda.add(trip.due_at_s, partial(self._arrive, service, trip))
 
-    def _schedule(self, at: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (at, next(self._ticket), action))
+    def _arrive(self, service: Service, trip: Trip) -> None:
+        if service.is_pinned:
+            return
+        service.attributes["status"] = trip.status
+        rest = trip.onward()
+        if rest is not None:
+            self._travel(service, rest)

@@ -2,7 +2,6 @@
 The cloud's VPN services, found by id, router and order of creation, and counted by project.
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -115,5 +114,6 @@ class Shelf:
             found.sort(key=lambda service: service.seq)
             chosen: Iterable[Service | None] = found
         else:
-            chosen = itertools.islice(self._ordered, after_seq + 1, None)
+            # By index: a slice, islice's too, would walk over all that stood on the pages before.
+            chosen = (self._ordered[seq] for seq in range(after_seq + 1, len(self._ordered)))
         return (each for each in chosen if each is not None and each.seq > after_seq)
