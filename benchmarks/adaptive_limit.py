@@ -23,9 +23,9 @@ import typer
 
 from worker.accounts.account import Account, NoCredentials
 from worker.cloud.clouds import CloudOptions, Clouds, open_clouds
-from worker.cloud.transport import TransportOptions
+from worker.cloud.options import TransportOptions
 from worker.core.answers import CreateAnswer, Created, Throttled
-from worker.engine import LEAST_PAUSE_S, signal_of
+from worker.core.signals import signal_of
 from worker.gate import Gate
 from worker.pace import Pace
 from worker.profiles import profile_named
@@ -150,10 +150,10 @@ class Trial:
                 if self._is_counting:
                     self._latencies_s.append(latency_s)
                     self._limits.append(self._pace.limit)
-            case Throttled(trouble=said, retry_after_s=retry_after_s):
+            case Throttled():
                 self._refused += 1
                 # As the engine does: everybody here waits.
-                self._gate.close_for(max(retry_after_s or 0.0, LEAST_PAUSE_S), said.message)
+                self._gate.heed_throttled(answer)
             case _:
                 raise RuntimeError(f"the simulated cloud answered {answer}")
 

@@ -23,7 +23,7 @@ from worker.errors import LedgerError
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
-from worker.ports import Cloud, Delivery, Ledger, Publisher
+from worker.ports import Cloud, Delivery, Follows, Ledger, Publisher
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 from worker.teller import Teller
 from worker.watchman import Watchman
@@ -218,10 +218,11 @@ class SmallWorker:
         client = open_client(world.simulator.url, total_timeout_s=API_TIMEOUT_S)
         self._client = await self._opened.enter_async_context(client)
         ledger = cast("Ledger", Mortal(self._ledger, life, loop, is_ledger=True))
+        follows = cast("Follows", Mortal(self._ledger.follows, life, loop, is_ledger=True))
         cloud = cast("Cloud", Mortal(self._client, life, loop))
         publisher = cast("Publisher", Mortal(world.broker, life, loop))
         teller = Teller(publisher, world.broker, clock, "/test")
-        engine = Engine(Ports(ledger, cloud, teller, clock, self._gate), world.policy)
+        engine = Engine(Ports(ledger, follows, cloud, teller, clock, self._gate), world.policy)
         self._intake = Intake(Desk(ledger, engine, teller, clock, self._gate, ANYBODY), world.policy)
         self._watching = asyncio.create_task(Watchman(self._gate, self._client, self, clock, world.policy).run())
 

@@ -57,7 +57,7 @@ class House:
         self.pace = Pace(1, is_adaptive=False)
         self.ledger, self.clock, self.collector, self.gate = ledger, clock, Collector(), Gate(policy, self.pace)
         teller = Teller(self.collector, self.collector, clock, "/test")
-        self.engine = Engine(Ports(ledger, client, teller, clock, self.gate), policy)
+        self.engine = Engine(Ports(ledger, ledger.follows, client, teller, clock, self.gate), policy)
         self.intake = Intake(Desk(ledger, self.engine, teller, clock, self.gate, ANYBODY), policy)
 
 

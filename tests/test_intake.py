@@ -13,7 +13,7 @@ import pytest
 
 from messages.envelope import encode_request
 from tests.clients import ANYBODY, OTC
-from tests.stand_ins import Collector, Now
+from tests.stand_ins import NO_FOLLOWS, Collector, Now
 from worker.core.admission import Admission
 from worker.core.answers import Created, Service
 from worker.core.policy import Policy
@@ -99,7 +99,7 @@ def intake_on(ledger: FailingLedger, gate: Gate) -> Intake:
     """
     clock, collector = Now(), Collector()
     teller = Teller(collector, collector, clock, "/test")
-    engine = Engine(Ports(ledger, NoCloud(), teller, clock, gate), Policy())
+    engine = Engine(Ports(ledger, NO_FOLLOWS, NoCloud(), teller, clock, gate), Policy())
     return Intake(Desk(ledger, engine, teller, clock, gate, ANYBODY), Policy())
 
 
@@ -153,7 +153,7 @@ async def test_a_request_that_crashes_again_and_again_ends_in_doubt_and_among_th
     ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "me", 120)
     await ledger.start()
     teller = Teller(collector, collector, clock, "/test")
-    engine = Engine(Ports(ledger, CrashingCloud(), teller, clock, gate), Policy())
+    engine = Engine(Ports(ledger, ledger.follows, CrashingCloud(), teller, clock, gate), Policy())
     intake = Intake(Desk(ledger, engine, teller, clock, gate, ANYBODY), Policy())
     early = await intake.handle(delivery(CRASH_LIMIT - 2))
     told_early = list(collector.told)
@@ -203,7 +203,7 @@ async def test_nobody_is_told_about_a_request_of_a_tenant_that_is_not_theirs(tmp
     ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "me", 120)
     await ledger.start()
     teller = Teller(collector, collector, clock, "/test")
-    engine = Engine(Ports(ledger, cloud, teller, clock, gate), Policy())
+    engine = Engine(Ports(ledger, ledger.follows, cloud, teller, clock, gate), Policy())
 
     def intake(*users: str) -> Intake:
         admission = Admission(OTC, {"t-a": frozenset(users)}, None, is_user_checked=True)

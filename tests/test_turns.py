@@ -5,53 +5,24 @@ Requests for one router keep off each other, with the real ledger, the real clie
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from messages.envelope import Envelope, encode_request
+from messages.envelope import encode_request
 from messages.events import VpnServiceCreated, decode_event
 from tests.clients import ANYBODY, open_client
+from tests.stand_ins import Collector, Now
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
-from worker.ports import Ack, Delivery, Published
+from worker.ports import Ack, Delivery
 from worker.simulator import SimulatorConfig, start_simulator
 from worker.teller import Teller
 from worker.turns import Turns
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Now:
-    """
-    The machine's time, and middling luck.
-    """
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def roll(self) -> float:
-        return 0.5
-
-
-class Collector:
-    """
-    Keeps what is published.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[Envelope] = []
-
-    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
-        del routing_key
-        self.told.append(event)
-        return Published.ACKED
-
-    async def reply(self, event: Envelope, reply_to: str) -> Published:
-        raise NotImplementedError
 
 
 async def test_a_look_up_does_not_take_the_service_of_a_request_that_is_still_on_its_way(tmp_path: Path) -> None:
@@ -64,11 +35,11 @@ async def test_a_look_up_does_not_take_the_service_of_a_request_that_is_still_on
     cloud.state.faults.add({"fault": "commit_then_hang", "on": "create", "match": {"name": "a"}, "delay_s": 1.0})
     ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "me", lease_s=60.0)
     await ledger.start()
-    clock, collector, gate = Now(), Collector(), Gate()
+    clock, collector, gate = Now(0.5), Collector(), Gate()
     policy = Policy(reconcile_window_s=1.5)
     teller = Teller(collector, collector, clock, "/test")
     async with open_client(cloud.url) as client:
-        engine = Engine(Ports(ledger, client, teller, clock, gate), policy)
+        engine = Engine(Ports(ledger, ledger.follows, client, teller, clock, gate), policy)
         intake = Intake(Desk(ledger, engine, teller, clock, gate, ANYBODY), policy)
         specs: list[dict[str, object]] = [{"router_id": "r"}, {"router_id": "r", "name": "a"}]
         verdicts = await asyncio.gather(
@@ -77,7 +48,7 @@ async def test_a_look_up_does_not_take_the_service_of_a_request_that_is_still_on
     await ledger.close()
     names = {service.id: service.attributes["name"] for service in cloud.state.services.values()}
     await cloud.close()
-    told = {event.request_id: event for event in map(decode_event, collector.told)}
+    told = {event.request_id: event for event in map(decode_event, collector.events)}
 
     assert [Ack(), Ack()] == verdicts
     assert all(isinstance(event, VpnServiceCreated) for event in told.values())

@@ -23,10 +23,11 @@ from worker.broker.publisher import BrokerPublisher
 from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
 from worker.cloud.clouds import Clouds, open_clouds
-from worker.composing import admission_of, cloud_options, copying_user, pace_of
+from worker.composing import admission_of, cloud_options, copying_user, follow_pace_of, pace_of
 from worker.core.killswitch import Mode
 from worker.engine import Engine, Ports
 from worker.errors import BrokerRefused
+from worker.follower import Follower, FollowerPorts
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.janitor import Janitor
@@ -210,14 +211,20 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
             # Readiness knows of a wrong password before the first request does.
             await cloud.log_in()
             teller = Teller(publisher, replier, clock, settings.event_source)
-            engine = Engine(Ports(ledger, cloud, teller, clock, gate), settings.policy)
+            engine = Engine(Ports(ledger, ledger.follows, cloud, teller, clock, gate), settings.policy)
             intake = Intake(
                 Desk(ledger, engine, teller, clock, gate, admission_of(settings, access.accounts)), settings.policy
             )
             watchman = Watchman(gate, cloud, consumer, clock, settings.policy)
+            follower = Follower(
+                FollowerPorts(ledger.follows, cloud, teller, clock, gate, follow_pace_of(settings)),
+                settings.following,
+                settings.lease_s,
+            )
             rounds = [
                 asyncio.create_task(watchman.run(), name="watchman"),
                 asyncio.create_task(cloud.keep_logged_in(), name="logins"),
+                asyncio.create_task(follower.run(), name="follower"),
                 asyncio.create_task(Janitor(ledger, clock, settings.retention_s).run(), name="janitor"),
             ]
             try:

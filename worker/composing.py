@@ -13,7 +13,7 @@ from worker.accounts.access import Access
 from worker.accounts.account import Account
 from worker.broker.connection import user_of
 from worker.cloud.clouds import CloudOptions
-from worker.cloud.transport import TransportOptions
+from worker.cloud.options import TransportOptions
 from worker.core.admission import Admission
 from worker.errors import SettingsError
 from worker.pace import Pace
@@ -76,6 +76,19 @@ def pace_of(settings: Settings) -> Pace:
         is_adaptive=fixed is None,
         per_second=settings.api_per_second,
         per_minute=settings.api_per_minute,
+    )
+
+
+def follow_pace_of(settings: Settings) -> Pace:
+    """
+    The follower's share of the rates: one call at a time, so that it takes little of what the cloud can do at once.
+    """
+    share = settings.follow_share
+    return Pace(
+        1,
+        is_adaptive=False,
+        per_second=None if settings.api_per_second is None else settings.api_per_second * share,
+        per_minute=None if settings.api_per_minute is None else settings.api_per_minute * share,
     )
 
 

@@ -18,35 +18,31 @@ from messages.events import API_REQUEST_ID
 from messages.requests import described, to_api_body
 from worker.core.absorb import absorb_create, absorb_list
 from worker.core.answers import (
-    Conflict,
     CreateAnswer,
     Created,
     ListAnswer,
     Listed,
-    Refused,
     Throttled,
     Trouble,
-    Unknown,
 )
-from worker.core.concurrency import Signal
+from worker.core.following import begun
 from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover, unsent
 from worker.core.killswitch import Mode, whose
 from worker.core.marking import marked
 from worker.core.policy import Policy
+from worker.core.signals import signal_of
 from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Tell, next_step
 from worker.core.telling import delayed_event, outcome_event
 from worker.gate import Gate
 from worker.pace import Turn
 from worker.patience import insist
-from worker.ports import Ack, Claimed, Clock, Cloud, Dead, Held, Later, Ledger, Reused, Saved, Verdict
+from worker.ports import Ack, Claimed, Clock, Cloud, Dead, Follows, Held, Later, Ledger, Reused, Saved, Verdict
 from worker.teller import Teller
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: A cloud that throttles and asks for no wait at all must not be hammered.
-LEAST_PAUSE_S = 0.5
 #: Wait before a request whose job another worker holds, or took over, is tried again.
 HELD_DELAY_S = 5.0
 #: After a wait this long in memory a job is claimed again; shorter than any lease.
@@ -82,6 +78,7 @@ class Ports:
     """
 
     ledger: Ledger
+    follows: Follows
     cloud: Cloud
     teller: Teller
     clock: Clock
@@ -99,6 +96,7 @@ class Engine:
 
     def __init__(self, ports: Ports, policy: Policy) -> None:
         self._ledger = ports.ledger
+        self._follows = ports.follows
         self._cloud = ports.cloud
         self._teller = ports.teller
         self._clock = ports.clock
@@ -255,12 +253,8 @@ class Engine:
         return await self._write_down(looked) if looked != job else job
 
     def _heed(self, answer: CreateAnswer | ListAnswer) -> None:
-        match answer:
-            case Throttled(trouble=said, retry_after_s=retry_after_s):
-                pause_s = self._policy.pause_s if retry_after_s is None else max(retry_after_s, LEAST_PAUSE_S)
-                self._gate.close_for(pause_s, said.message)
-            case _:
-                return
+        if isinstance(answer, Throttled):
+            self._gate.heed_throttled(answer)
 
     async def _write_down(self, job: Job) -> Job:
         saved = await insist(self._gate, lambda: self._ledger.save(job, self._clock.now()))
@@ -315,9 +309,16 @@ class Engine:
             code=outcome.trouble.code if outcome.trouble else None,
             total_s=round((self._clock.now() - job.first_seen_at).total_seconds(), 4),
         )
+        await self._follow(request, job)
         if not outcome.is_dead_letter:
             return Ack()
         return Dead(outcome.kind.value, job.first_seen_at, job.attempts, event.error.message if event.error else "")
+
+    async def _follow(self, request: Request, job: Job) -> None:
+        # Only now: no change of status may be told before the service is.
+        followed = begun(job, request, self._clock.now(), self._policy.following)
+        if followed is not None:
+            await insist(self._gate, lambda: self._follows.begin(followed))
 
 
 def _with_ids(request: Request, outcome: Outcome) -> Request:
@@ -328,21 +329,6 @@ def _with_ids(request: Request, outcome: Outcome) -> Request:
     if api_request_id is None:
         return request
     return replace(request, extensions={**request.extensions, API_REQUEST_ID: api_request_id})
-
-
-def signal_of(answer: CreateAnswer | ListAnswer) -> Signal:
-    """
-    What an answer says about how many calls the cloud can take at once.
-    """
-    match answer:
-        case Throttled():
-            return Signal.THROTTLED
-        case Created() | Refused() | Conflict() | Listed():
-            return Signal.OK
-        case Unknown(trouble=trouble) if trouble.code == "answer_lost" or trouble.http_status == 504:
-            return Signal.TIMED_OUT
-        case _:
-            return Signal.FAILED
 
 
 def _body(request: Request, job: Job) -> bytes:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from worker.core.answers import CreateAnswer, ListAnswer
+from worker.core.answers import CreateAnswer, ListAnswer, Throttled
 from worker.core.job import RequestKey
 from worker.core.killswitch import KillSwitch, Mode, after_create, after_look, after_probe
 from worker.core.policy import Policy
@@ -18,6 +18,8 @@ from worker.pace import Pace, Turn
 
 log = structlog.get_logger()
 
+#: A cloud that throttles and asks for no wait at all must not be hammered.
+LEAST_PAUSE_S = 0.5
 #: A pause or a fault this long is waited out with the requests at hand; a longer one stops the taking.
 _SHORT_S = 5.0
 _NO_LIMIT = 100_000
@@ -113,6 +115,14 @@ class Gate:
             # Once a pause: those that were under way when it began meet the same answer.
             log.warning("worker.paused", pause_s=round(delay_s, 3), reason=reason)
         self._closed_until_s = max(self._closed_until_s, now_s + delay_s)
+
+    def heed_throttled(self, answer: Throttled) -> None:
+        """
+        Closes the gate for as long as the cloud asks for calm.
+        """
+        asked_s = answer.retry_after_s
+        pause_s = self._policy.pause_s if asked_s is None else max(asked_s, LEAST_PAUSE_S)
+        self.close_for(pause_s, answer.trouble.message)
 
     def heed_create(self, key: RequestKey, answer: CreateAnswer) -> None:
         """

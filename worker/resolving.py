@@ -12,12 +12,13 @@ from typing import assert_never
 from messages.envelope import Request
 from worker.core.amending import is_resolved_so, resolved_created, resolved_not_created
 from worker.core.answers import Listed, Service
+from worker.core.following import FollowPolicy, begun
 from worker.core.job import Job, OutcomeKind
 from worker.core.letters import DeadLetter, LetterFilter
 from worker.core.telling import outcome_event
 from worker.errors import VpnWorkerError
-from worker.ports import Clock, DeadLetters, Ledger, Saved, Showing
-from worker.teller import Asked, Teller
+from worker.ports import Clock, DeadLetters, Follows, Ledger, Saved, Showing
+from worker.teller import Teller
 
 
 class CannotResolve(VpnWorkerError):  # noqa: N818 - named for what the operator sees
@@ -81,15 +82,27 @@ class Resolver:
     Args:
         letters: the dead letters; the request's own is removed at the end, and its event is told as it asked for.
         ledger: the workers' own.
+        follows: where a service that was created is noted, when it is to be followed.
         teller: for the event.
         clock: the time.
+        following: how far services are followed, unless their request says it.
     """
 
-    def __init__(self, letters: DeadLetters, ledger: Ledger, teller: Teller, clock: Clock) -> None:
+    def __init__(
+        self,
+        letters: DeadLetters,
+        ledger: Ledger,
+        follows: Follows,
+        teller: Teller,
+        clock: Clock,
+        following: FollowPolicy,
+    ) -> None:
         self._letters = letters
         self._ledger = ledger
+        self._follows = follows
         self._teller = teller
         self._clock = clock
+        self._following = following
 
     async def resolve(self, resolution: Resolution, cloud: Showing | None) -> Resolved:
         """
@@ -108,7 +121,11 @@ class Resolver:
         if not is_repeat:
             job = await self._write_down(job, await self._resolved(job, resolution, cloud))
         letters = await self._letters_of(job)
-        await self._tell(job, letters)
+        asked = _request(letters)
+        await self._tell(job, asked)
+        # A letter goes last: where it is gone already, what to follow was noted as the request had asked.
+        if asked is not None or not is_repeat:
+            await self._follow(job, asked)
         for letter in letters:
             await self._letters.remove(letter)
         return Resolved(job, is_repeat, len(letters))
@@ -154,11 +171,17 @@ class Resolver:
         async with aclosing(self._letters.read()) as letters:
             return [letter async for letter in letters if wanted.fits(letter) and _is_of(letter, job)]
 
-    async def _tell(self, job: Job, letters: list[DeadLetter]) -> None:
+    async def _tell(self, job: Job, asked: Request | None) -> None:
         assert job.outcome is not None  # noqa: S101 - it was resolved
         event = outcome_event(job, job.outcome)
         subject = event.service_id or job.router_id
-        await self._teller.tell(_asked(job, letters), event, subject, sequence=job.replays, is_outcome=True)
+        told_as = _KeyAlone(job.key.source, job.key.id, job.digest) if asked is None else asked
+        await self._teller.tell(told_as, event, subject, sequence=job.replays, is_outcome=True)
+
+    async def _follow(self, job: Job, asked: Request | None) -> None:
+        followed = begun(job, asked, self._clock.now(), self._following)
+        if followed is not None:
+            await self._follows.begin(followed)
 
 
 async def _shown(cloud: Showing, service_id: str, job: Job) -> Service:
@@ -184,12 +207,12 @@ def _is_of(letter: DeadLetter, job: Job) -> bool:
     return isinstance(asked, Request) and asked.digest == job.digest
 
 
-def _asked(job: Job, letters: list[DeadLetter]) -> Asked:
+def _request(letters: list[DeadLetter]) -> Request | None:
     for letter in letters:
         asked = letter.asked()
         if isinstance(asked, Request):
             return asked
-    return _KeyAlone(job.key.source, job.key.id, job.digest)
+    return None
 
 
 def _state(job: Job) -> str:

@@ -32,7 +32,7 @@ def at(amqp_url: str, prefix: str) -> dict[str, Any]:
 async def test_flags_become_the_apis_body_and_nothing_else(shop: Shop, cli: Cli, at: dict[str, Any]) -> None:
     said = await cli(
         *("publish", "--router-id", "r-1", "--name", "myservice", "--id", "one", "--source", "/me"),
-        *("--prepay-connection-num", "3", "--correlation-id", "c-1", "--expires-in-s", "60"),
+        *("--prepay-connection-num", "3", "--correlation-id", "c-1", "--expires-in-s", "60", "--follow", "active"),
         **at,
     )
     [sent] = await shop.taken(f"{shop.prefix}.{WORK}", 1)
@@ -45,6 +45,7 @@ async def test_flags_become_the_apis_body_and_nothing_else(shop: Shop, cli: Cli,
     )
     assert "c-1" == sent.properties.correlation_id
     assert "ce-expirytime" in sent.headers
+    assert "active" == sent.headers["ce-follow"]
     assert 2 == sent.properties.delivery_mode
 
 

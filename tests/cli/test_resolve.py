@@ -14,6 +14,7 @@ from messages.events import event_id
 from tests.cli.graveyard import Death, bury, known, note
 from worker.core.answers import Service
 from worker.core.job import Outcome, OutcomeKind, conclude
+from worker.ledger.opening import open_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,9 @@ def service_in(cloud: Simulator, router_id: str = ROUTER) -> str:
     return cloud.state.create({"router_id": router_id}).id
 
 
-async def resolve(cli: Cli, shop: Shop, ledger_file: Path, *words: str, api_url: str | None = None) -> Said:
+async def resolve(
+    cli: Cli, shop: Shop, ledger_file: Path, *words: str, api_url: str | None = None, **more: Any
+) -> Said:
     settings: dict[str, Any] = {} if api_url is None else {"api_url": api_url, "auth": "none"}
     return await cli(
         "resolve",
@@ -60,6 +63,7 @@ async def resolve(cli: Cli, shop: Shop, ledger_file: Path, *words: str, api_url:
         prefix=shop.prefix,
         ledger_url=f"sqlite:///{ledger_file}",
         **settings,
+        **more,
     )
 
 
@@ -148,6 +152,32 @@ async def test_unchecked_takes_the_id_as_it_is(cli: Cli, shop: Shop, ledger_file
 
     assert 0 == said.status
     assert ("s-unseen", None) == (event.data["service_id"], event.data["status"])
+
+
+@pytest.mark.parametrize(
+    "case", [("active", "none", "active"), ("none", "settled", None), (None, "settled", "settled")]
+)
+async def test_a_service_that_was_created_is_followed_as_its_request_asked(
+    cli: Cli, shop: Shop, start_cloud: StartCloud, tmp_path: Path, case: tuple[str | None, str, str | None]
+) -> None:
+    (asked, usual, expected), cloud, ledger_file = case, await start_cloud(), tmp_path / "ledger.sqlite3"
+    death = replace(DOUBT, headers=(("ce-follow", asked),) if asked else ())
+    await note(ledger_file, death.job())
+    await bury(shop, death)
+    service_id = service_in(cloud)
+    for _ in range(2):  # the second finishes what the first may have left
+        said = await resolve(
+            cli, shop, ledger_file, "order-1", "--created", service_id, api_url=cloud.url, follow=usual
+        )
+        assert 0 == said.status
+
+    ledger = await open_ledger(f"sqlite:///{ledger_file}", "test", 60.0)
+    try:
+        (record,) = await ledger.records.of_request("order-1")
+    finally:
+        await ledger.close()
+    assert expected == (record.follow.target.value if record.follow else None)
+    assert service_id == record.job.service_id
 
 
 class TestRefusals:

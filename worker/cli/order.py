@@ -39,6 +39,7 @@ class Order:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     correlation_id: str | None = None
     expires_in_s: float | None = None
+    follow: str | None = None
 
     def envelope(self) -> Envelope:
         """
@@ -55,6 +56,7 @@ class Order:
                 mode=self.mode,
                 correlation_id=self.correlation_id,
                 expires_at=self._expires_at(),
+                extensions={} if self.follow is None else {"follow": self.follow},
             )
         except (ValueError, RecursionError) as exc:
             raise InvalidOrder(f"This cannot be sent: {exc}.") from exc

@@ -30,6 +30,16 @@ class Mode(enum.StrEnum):
     plain = "plain"
 
 
+class Follow(enum.StrEnum):
+    """
+    How far the service is followed.
+    """
+
+    none = "none"
+    settled = "settled"
+    active = "active"
+
+
 def publish(
     file: Annotated[str | None, typer.Argument(help="JSON file with the API's body, or - for standard input.")] = None,
     router_id: Annotated[str | None, typer.Option(help="VPC router ID; needed unless a file is given.")] = None,
@@ -47,6 +57,9 @@ def publish(
     mode: Annotated[Mode, typer.Option(help="CloudEvents binary or structured, or plain AMQP.")] = Mode.binary,
     correlation_id: Annotated[str | None, typer.Option(help="Comes back with the events. Default: the id.")] = None,
     expires_in_s: Annotated[float | None, typer.Option(help="Seconds after which it must not be created.")] = None,
+    follow: Annotated[
+        Follow | None, typer.Option(help="Tell the service's status until then. Default: as the worker is set.")
+    ] = None,
     wait_s: Annotated[
         float | None, typer.Option(help="Seconds to wait for the outcome; exit 1 unless created.")
     ] = None,
@@ -85,7 +98,15 @@ def publish(
     }
     body = read_body(file, {field: value for field, value in spec.items() if value is not None})
     identity = {} if id is None else {"id": id}
-    order = Order(body, source, mode.value, correlation_id=correlation_id, expires_in_s=expires_in_s, **identity)
+    order = Order(
+        body,
+        source,
+        mode.value,
+        correlation_id=correlation_id,
+        expires_in_s=expires_in_s,
+        follow=follow.value if follow else None,
+        **identity,
+    )
     envelope = order.envelope()
     if not unchecked:
         check(envelope)

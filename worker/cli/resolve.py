@@ -66,7 +66,8 @@ async def _resolve(settings: Settings, resolution: Resolution, *, is_asking: boo
 
     from worker.app import SystemClock
     from worker.broker.dead_letters import open_dead_letters
-    from worker.cli.operating import opened_cloud, opened_ledger, opened_teller
+    from worker.cli.ledger import opened_ledger
+    from worker.cli.operating import opened_cloud, opened_teller
     from worker.errors import BrokerUnreachable
     from worker.resolving import Resolver
 
@@ -77,7 +78,7 @@ async def _resolve(settings: Settings, resolution: Resolution, *, is_asking: boo
         )
         teller = await stack.enter_async_context(opened_teller(settings))
         cloud = await stack.enter_async_context(opened_cloud(settings)) if is_asking else None
-        resolver = Resolver(letters, ledger, teller, SystemClock())
+        resolver = Resolver(letters, ledger, ledger.follows, teller, SystemClock(), settings.following)
         try:
             async with asyncio.timeout(_TELL_S + settings.api_timeout_s):
                 return await resolver.resolve(resolution, cloud)

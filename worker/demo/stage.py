@@ -129,6 +129,7 @@ def _environment(amqp_url: str, api_url: str, prefix: str, home: Path) -> dict[s
         "VPN_WORKER_AUTH": "none",
         "VPN_WORKER_PREFIX": prefix,
         "VPN_WORKER_LEDGER_URL": _ledger_url(home),
+        "VPN_WORKER_FOLLOW": "settled",
         # The simulated cloud answers at once: no need to look for a lost service as long as for a real one.
         "VPN_WORKER_RECONCILE_WINDOW_S": "3",
     }

@@ -138,6 +138,43 @@ def outlasts_the_deadline(retention_s: float, read: ValidationInfo) -> float:
     return retention_s
 
 
+def is_statuses(text: str) -> str:
+    """
+    Statuses with commas between.
+    """
+    for status in text.split(","):
+        if not status.strip() or not status.strip().isprintable():
+            raise ValueError("must be statuses with commas between, such as ACTIVE,DOWN")
+    return text
+
+
+def statuses_of(text: str) -> frozenset[str]:
+    """
+    The statuses of a list that `is_statuses`, in capitals.
+    """
+    return frozenset(status.strip().upper() for status in text.split(","))
+
+
+def is_no_end_twice(failed: str, read: ValidationInfo) -> str:
+    """
+    A status cannot be a failure and what was hoped for.
+    """
+    for name in ("follow_settled", "follow_active"):
+        both = statuses_of(failed) & statuses_of(read.data.get(name, "")) - {""}
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} is in {ENV_PREFIX}{name.upper()} as well")
+    return failed
+
+
+def is_from_interval(most_s: float, read: ValidationInfo) -> float:
+    """
+    The longest interval cannot be shorter than the first.
+    """
+    if most_s < read.data.get("follow_interval_s", 0.0):
+        raise ValueError(f"must be at least {ENV_PREFIX}FOLLOW_INTERVAL_S")
+    return most_s
+
+
 def _url(text: str) -> URL | None:
     try:
         return URL(text)

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from worker.core.policy import Policy, WhenNotFound
 from worker.profiles import profile_named
 from worker.settings.checks import is_ledger, is_read, is_shorter_than_the_lease, outlasts_the_deadline
-from worker.settings.cloud import CloudSettings
+from worker.settings.following import FollowSettings
 
 
-class Settings(CloudSettings):
+class Settings(FollowSettings):
     """
     The worker's settings, from the environment (`VPN_WORKER_...`) or from flags.
     """
@@ -109,4 +109,5 @@ class Settings(CloudSettings):
             when_not_found=self.when_not_found or profile_named(self.cloud).when_not_found,
             trip_after=self.trip_after,
             is_marking=self.mark == "description",
+            following=self.following,
         )
