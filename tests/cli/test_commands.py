@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     (), ("run",), ("publish",), ("watch",), ("simulate",), ("demo",), ("schema",), ("settings",), ("topology",),
     ("topology", "apply"), ("dead",), ("dead", "list"), ("dead", "show"), ("dead", "replay"), ("dead", "drop"), ("resolve",),
+    ("requests", "list"), ("requests", "show"),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import typer
 from worker.cli.dead import dead_app
 from worker.cli.demo import demo
 from worker.cli.publish import publish
+from worker.cli.requests import requests_app
 from worker.cli.resolve import resolve
 from worker.cli.run import run
 from worker.cli.schema import schema
@@ -36,6 +37,7 @@ app.command()(run)
 app.command()(publish)
 app.command()(watch)
 app.add_typer(dead_app, name="dead")
+app.add_typer(requests_app, name="requests")
 app.command()(resolve)
 app.command()(simulate)
 app.command()(demo)

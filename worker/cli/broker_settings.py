@@ -29,12 +29,29 @@ def noted_settings(amqp_url: str | None, prefix: str | None) -> dict[str, object
     """
     The flags given; without a broker among them or in the environment, what a running `make run` of this folder noted.
     """
-    if amqp_url is None and "VPN_WORKER_AMQP_URL_FILE" not in os.environ:
-        from worker.sandbox.noted import read_note
+    note = None if amqp_url is not None or "VPN_WORKER_AMQP_URL_FILE" in os.environ else _note()
+    if note is None:
+        return {"amqp_url": amqp_url, "prefix": prefix}
+    typer.echo("Using the broker of `make run` in this folder.", err=True)
+    known = {name: value for name, value in note.items() if name in _NOTED}
+    return {**known, "prefix": prefix or note["prefix"]}
 
-        note = read_note(Path.cwd())
-        if note is not None:
-            typer.echo("Using the broker of `make run` in this folder.", err=True)
-            known = {name: value for name, value in note.items() if name in _NOTED}
-            return {**known, "prefix": prefix or note["prefix"]}
-    return {"amqp_url": amqp_url, "prefix": prefix}
+
+def noted_ledger() -> str | None:
+    """
+    The ledger of a running `make run` of this folder; None when the environment names a ledger or another broker.
+    """
+    given = ("VPN_WORKER_LEDGER_URL", "VPN_WORKER_AMQP_URL")
+    if any(name in os.environ or f"{name}_FILE" in os.environ for name in given):
+        return None
+    note = _note()
+    if note is None or "ledger_url" not in note:
+        return None
+    typer.echo("Using the ledger of `make run` in this folder.", err=True)
+    return note["ledger_url"]
+
+
+def _note() -> dict[str, str] | None:
+    from worker.sandbox.noted import read_note
+
+    return read_note(Path.cwd())

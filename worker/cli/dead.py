@@ -97,7 +97,9 @@ def show(
     import asyncio
 
     from worker.cli.operating import operator_settings
+    from worker.telemetry.logs import configure_logs
 
+    configure_logs("error", "auto")
     if not asyncio.run(_show(operator_settings(amqp_url, prefix, ledger_url), id, is_json=json)):
         typer.echo(f"There is no dead letter {id}, and none of a request with that id.", err=True)
         raise typer.Exit(1)
@@ -138,12 +140,14 @@ def replay(
     from worker.cli.operating import operator_settings
     from worker.core.amending import Again
     from worker.replaying import ReplayOrder
+    from worker.telemetry.logs import configure_logs
 
     wanted = letter_filter(
         since, until, letter=letter, reason=reason, request=request, source=source, router=router, contains=contains
     )
     check_chosen(wanted, is_all=all)
     settings = operator_settings(amqp_url, prefix, ledger_url)
+    configure_logs("error", "auto")
     meant = Again(settings.request_deadline_s, is_insisting=again)
     order = ReplayOrder(wanted, meant, rate_per_s=rate, limit=limit, is_dry_run=dry_run)
     if not asyncio.run(_replay(settings, order, is_json=json)):
@@ -233,7 +237,7 @@ async def _show(settings: Settings, id: str, *, is_json: bool) -> bool:
 
 
 async def _jobs(settings: Settings, asked: list[Request | Rejection]) -> list[Job | None]:
-    from worker.cli.operating import opened_ledger
+    from worker.cli.ledger import opened_ledger
     from worker.errors import LedgerError
 
     jobs: list[Job | None] = []
@@ -254,8 +258,8 @@ async def _replay(settings: Settings, order: ReplayOrder, *, is_json: bool) -> b
     from worker.app import SystemClock
     from worker.broker.dead_letters import open_dead_letters
     from worker.broker.resender import open_resender
+    from worker.cli.ledger import opened_ledger
     from worker.cli.letter_text import replayed_json, replayed_text
-    from worker.cli.operating import opened_ledger
     from worker.core.amending import Leave
     from worker.replaying import Replayer
 

@@ -5,22 +5,13 @@ Dead letters as tables for people and lines for programs.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import typer
 
-from messages.attributes import rfc3339
-from worker.cli.words import printable
+from worker.cli.tables import WORDS, cell, clock, print_table, written
 from worker.core.letters import DeadLetter, kind_of_error, router_of
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-#: Width of a table that goes to a file or another program.
-_FILE_WIDTH = 140
 
 
 @dataclass(slots=True)
@@ -59,14 +50,14 @@ class Tally:
         if is_json:
             for (reason, error), group in ordered:
                 told = {"reason": reason, "error": error, "letters": group.letters}
-                times = {"oldest": _written(group.oldest), "newest": _written(group.newest)}
+                times = {"oldest": written(group.oldest), "newest": written(group.newest)}
                 typer.echo(json.dumps(told | times))
             return
         rows = [
-            (printable(reason), printable(error), str(group.letters), _clock(group.oldest), _clock(group.newest))
+            (cell(reason), cell(error), str(group.letters), clock(group.oldest), clock(group.newest))
             for (reason, error), group in ordered
         ]
-        _print(("reason", "last error", "letters", "oldest", "newest"), rows)
+        print_table(("reason", WORDS, "letters", "oldest", "newest"), rows)
 
 
 class Rows:
@@ -92,8 +83,8 @@ class Rows:
                 typer.echo(json.dumps(row))
             return
         names = ("letter", "reason", "request", "source", "attempts", "replays", "last_error")
-        rows = [(_clock(died_at), *(_cell(row[name]) for name in names)) for row, died_at in self._rows]
-        _print(("died at", *(name.replace("_", " ") for name in names)), rows)
+        rows = [(clock(died_at), *(cell(row[name]) for name in names)) for row, died_at in self._rows]
+        print_table(("died at", *(name.replace("_", " ") for name in names)), rows)
 
 
 def row_of(letter: DeadLetter) -> dict[str, object]:
@@ -107,44 +98,8 @@ def row_of(letter: DeadLetter) -> dict[str, object]:
         "request": asked.id,
         "source": asked.source,
         "router": router_of(asked),
-        "died_at": _written(letter.died_at),
+        "died_at": written(letter.died_at),
         "attempts": letter.attempts,
         "replays": letter.replays,
         "last_error": letter.last_error,
     }
-
-
-def _print(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_FILE_WIDTH)
-    if rows:
-        console.print(_table(names, rows))
-
-
-def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in names:
-        is_number = name in {"letters", "attempts", "replays"}
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # as Text: brackets in an error are no markup
-    return table
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else printable(str(value))
-
-
-def _clock(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
-
-
-def _written(moment: datetime | None) -> str | None:
-    return rfc3339(moment) if moment else None

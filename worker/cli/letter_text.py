@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 
-from messages.attributes import rfc3339
 from worker.cli.letter_table import row_of
-from worker.cli.words import printable
+from worker.cli.tables import written
+from worker.cli.words import json_lines, printable
 from worker.core.amending import Leave, Reopen
 from worker.core.job import Job, Phase
 from worker.core.letters import DeadLetter
@@ -29,8 +28,8 @@ def letter_text(letter: DeadLetter, job: Job | None) -> str:
         "request": row["request"],
         "source": row["source"],
         "router": row["router"],
-        "died": _written(letter.died_at),
-        "first seen": _written(letter.first_seen_at),
+        "died": written(letter.died_at),
+        "first seen": written(letter.first_seen_at),
         "from": letter.from_queue,
         "attempts": letter.attempts,
         "replays": letter.replays,
@@ -48,7 +47,7 @@ def letter_json(letter: DeadLetter, job: Job | None) -> str:
     Everything about a letter, as one line of JSON.
     """
     told = row_of(letter) | {
-        "first_seen_at": _written(letter.first_seen_at),
+        "first_seen_at": written(letter.first_seen_at),
         "from_queue": letter.from_queue,
         "headers": letter.headers,
         "body": letter.envelope.body.decode("utf-8", "replace"),
@@ -111,9 +110,9 @@ def job_facts(job: Job) -> dict[str, object]:
         "service": job.service_id,
         "attempts": job.attempts,
         "replays": job.replays,
-        "first_seen_at": _written(job.first_seen_at),
-        "first_sent_at": _written(job.first_sent_at),
-        "deadline_at": _written(job.deadline_at),
+        "first_seen_at": written(job.first_seen_at),
+        "first_sent_at": written(job.first_sent_at),
+        "deadline_at": written(job.deadline_at),
         "evidence": ", ".join(service.id for service in outcome.evidence) if outcome and outcome.evidence else None,
     }
 
@@ -126,15 +125,11 @@ def _name(letter: DeadLetter) -> str:
 
 def _body_lines(body: bytes) -> Iterator[str]:
     try:
-        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        lines = json_lines(json.loads(body))
     except (ValueError, RecursionError):
-        text = body.decode("utf-8", "backslashreplace")
-    return (f"  {printable(line)}" for line in text.split("\n"))
+        lines = map(printable, body.decode("utf-8", "backslashreplace").split("\n"))
+    return (f"  {line}" for line in lines)
 
 
 def _one_line(value: object) -> str:
     return printable(value if isinstance(value, str) else str(value))
-
-
-def _written(moment: datetime | None) -> str | None:
-    return rfc3339(moment) if moment else None

@@ -1,15 +1,12 @@
 """
-What a person's command needs of the workers' set-up: settings, the ledger, a voice.
+What a person's command needs of the workers' set-up beside the ledger: settings, a voice, the cloud.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from worker.app import SystemClock
 from worker.broker.publisher import BrokerPublisher
@@ -17,13 +14,8 @@ from worker.broker.replier import BrokerReplier
 from worker.cli.broker_settings import noted_settings
 from worker.cloud.clouds import Clouds, open_clouds
 from worker.composing import cloud_options
-from worker.errors import LedgerError
-from worker.ledger.opening import open_ledger
-from worker.ports import Ledger
 from worker.settings import Settings, access_of, load_settings
 from worker.teller import Teller
-
-_SQLITE = "sqlite:///"
 
 
 def operator_settings(
@@ -43,24 +35,6 @@ def operator_settings(
     if ledger_url is not None:
         flags["ledger_url"] = ledger_url
     return load_settings(flags, Settings, is_cloud_needed=needs_cloud)
-
-
-@asynccontextmanager
-async def opened_ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    """
-    The workers' ledger.
-
-    Raises:
-        LedgerError: there is none, or it cannot be opened.
-    """
-    url = settings.ledger_url.get_secret_value()
-    _check_there(url)
-    owner = f"{socket.gethostname()}:{os.getpid()}:operator"
-    ledger = await open_ledger(url, owner, settings.lease_s)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
 
 
 @asynccontextmanager
@@ -87,10 +61,3 @@ async def opened_cloud(settings: Settings) -> AsyncIterator[Clouds]:
     """
     async with open_clouds(cloud_options(settings, access_of(settings))) as cloud:
         yield cloud
-
-
-def _check_there(ledger_url: str) -> None:
-    path = ledger_url.removeprefix(_SQLITE)
-    if ledger_url.startswith(_SQLITE) and not Path(path).is_file():
-        # Opening would make an empty one, to which every request is a stranger.
-        raise LedgerError(f"There is no ledger at {path}; name the workers' own in VPN_WORKER_LEDGER_URL.")

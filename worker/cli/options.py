@@ -26,3 +26,21 @@ Until = Annotated[str | None, typer.Option(help="Died then or earlier, written a
 Contains = Annotated[str | None, typer.Option(help="Part of the last error; case does not matter.")]
 All = Annotated[bool, typer.Option("--all", help="Every letter; needed when nothing else says which.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+
+# Which requests; those that fit everything that is given.
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        help="ready, sent, looking, created, failed or in_doubt; open: the first three. Repeatable. Default: all.",
+    ),
+]
+TenantId = Annotated[str | None, typer.Option("--tenant", help="The tenant_id of the request.")]
+OrderId = Annotated[str | None, typer.Option("--order", help="The order_id of the request.")]
+ServiceId = Annotated[str | None, typer.Option("--service", help="The service that was created for it.")]
+RecordedSince = Annotated[
+    str | None,
+    typer.Option("--since", help="First came then or later: 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d ago."),
+]
+RecordedUntil = Annotated[str | None, typer.Option("--until", help="First came then or earlier, written alike.")]
+Followed = Annotated[bool, typer.Option("--followed", help="Those alone whose service is followed now.")]

@@ -1,0 +1,85 @@
+"""
+What happens next with a request, and who has to do it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+from typing import assert_never
+
+from worker.cli.tables import age, clock
+from worker.core.job import Job, Outcome, OutcomeKind, Phase
+from worker.core.records import Record
+
+#: Rungs and rests are punctual to the second: what comes later than this has nobody who does it.
+_OVERDUE_S = 60.0
+
+
+def what_next(record: Record, now: datetime) -> str:
+    """
+    A sentence for the person who looks at the request.
+
+    Args:
+        record: as the ledger has it.
+        now: aware UTC.
+    """
+    job = record.job
+    if job.outcome is None:
+        return _under_way(job, now)
+    match job.outcome.kind:
+        case OutcomeKind.CREATED:
+            return _created(record)
+        case OutcomeKind.FAILED:
+            return _failed(job, job.outcome)
+        case OutcomeKind.IN_DOUBT:
+            return _in_doubt(job)
+        case _:
+            assert_never(job.outcome.kind)
+
+
+def _under_way(job: Job, now: datetime) -> str:
+    match job.phase:
+        case Phase.SENT:
+            return "The cloud's answer; if its worker has died, another one looks for the service when the claim ends."
+        case Phase.LOOKING:
+            step = "looks at the cloud whether the service was created"
+        case _:
+            step = "sends it"
+    if job.due_at is None or job.due_at <= now:
+        late_s = (now - (job.due_at or job.first_seen_at)).total_seconds()
+        if late_s <= _OVERDUE_S:
+            return f"A worker {step}, now."
+        overdue = age(job.due_at or job.first_seen_at, now)
+        return f"A worker {step}. It is overdue by {overdue}: see whether one runs, and what its /ready says."
+    return f"A worker {step} at {clock(job.due_at)}."
+
+
+def _created(record: Record) -> str:
+    follow = record.follow
+    if follow is None or follow.is_over:
+        return "Nothing; it is done."
+    target = f"until it is {follow.target.value}"
+    return f"The workers follow its status {target}, to {clock(follow.deadline_at)} at the latest."
+
+
+def _failed(job: Job, outcome: Outcome) -> str:
+    if outcome.is_dead_letter:
+        return f"A person mends the cause, then has it done again with `{_replay(job)}`."
+    if outcome.service is not None:
+        return "A person deletes that service at the cloud; then its sender may order again, under a new id."
+    if outcome.is_retryable:
+        return "Nothing here; its sender may order again, under a new id."
+    return "Nothing; the same would be refused again."
+
+
+def _in_doubt(job: Job) -> str:
+    key = f"{shlex.quote(job.key.id)} --source {shlex.quote(job.key.source)}"
+    return (
+        f"A person looks at the cloud, then settles it with `vpn-worker resolve {key} --created SERVICE_ID` or "
+        f"`--not-created`; or has it looked for again with `{_replay(job)}`."
+    )
+
+
+def _replay(job: Job) -> str:
+    return f"vpn-worker dead replay --request {shlex.quote(job.key.id)} --source {shlex.quote(job.key.source)}"

@@ -1,0 +1,162 @@
+"""
+`vpn-worker requests`: what the ledger knows of requests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.options import (
+    Followed,
+    Json,
+    LedgerUrl,
+    OrderId,
+    RecordedSince,
+    RecordedUntil,
+    ServiceId,
+    Source,
+    States,
+    TenantId,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from worker.core.records import Record, RecordFilter
+    from worker.ports import Records
+    from worker.settings import Settings
+
+#: Requests read at once, so that memory stays flat however many there are.
+_PAGE = 500
+
+requests_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Requests: what the ledger knows of them.",
+)
+
+
+@requests_app.callback()
+def _requests() -> None:
+    """
+    Requests: what the ledger knows of them. Needs neither RabbitMQ nor the cloud, and changes nothing.
+    """
+
+
+@requests_app.command("list")
+def list_requests(
+    state: States = None,
+    tenant: TenantId = None,
+    order: OrderId = None,
+    source: Source = None,
+    service: ServiceId = None,
+    since: RecordedSince = None,
+    until: RecordedUntil = None,
+    followed: Followed = False,
+    limit: Annotated[int, typer.Option(min=0, help="Show so many at most; 0 shows all.")] = 50,
+    json: Json = False,
+    ledger_url: LedgerUrl = None,
+) -> None:
+    """
+    List requests, the newest first; those that fit every flag given.
+
+    The age is the time since a request first came. What was rejected never got into the ledger: see `dead list`.
+    """
+    import asyncio
+
+    from worker.cli.ledger import ledger_settings
+    from worker.cli.record_filter import record_filter
+    from worker.telemetry.logs import configure_logs
+
+    wanted = record_filter(
+        state or (),
+        since,
+        until,
+        is_followed=followed,
+        tenant=tenant,
+        order=order,
+        source=source,
+        service=service,
+    )
+    settings = ledger_settings(ledger_url)
+    configure_logs("error", "auto")
+    asyncio.run(_list(settings, wanted, limit, is_json=json))
+
+
+@requests_app.command()
+def show(
+    id: Annotated[str, typer.Argument(help="The request's id.")],
+    source: Source = None,
+    json: Json = False,
+    ledger_url: LedgerUrl = None,
+) -> None:
+    """
+    Show everything about a request: its state and what comes next, what was asked, the outcome, the service.
+
+    When several sources used the id, each of their requests is shown. Exits 1 when there is no such request.
+    """
+    import asyncio
+
+    from worker.cli.flag_values import check_not_empty
+    from worker.cli.ledger import ledger_settings
+    from worker.cli.words import printable
+    from worker.telemetry.logs import configure_logs
+
+    check_not_empty({"source": source})
+    settings = ledger_settings(ledger_url)
+    configure_logs("error", "auto")
+    if not asyncio.run(_show(settings, id, source, is_json=json)):
+        whose = f" of {source}" if source else ""
+        typer.echo(printable(f"The ledger has no request {id}{whose}."), err=True)
+        raise typer.Exit(1)
+
+
+async def _list(settings: Settings, wanted: RecordFilter, limit: int, *, is_json: bool) -> None:
+    from datetime import UTC, datetime
+
+    from worker.cli.ledger import opened_ledger
+    from worker.cli.record_table import print_records
+
+    shown, last = 0, None
+    async with opened_ledger(settings) as ledger:
+        async for page in _pages(ledger.records, wanted, limit):
+            print_records(page, datetime.now(UTC), is_json=is_json)
+            shown, last = shown + len(page), page[-1].place
+        is_cut = shown == limit and last is not None and await ledger.records.newest(wanted, 1, last)
+    if not shown:
+        typer.echo("No request fits.", err=True)
+        return
+    more = "; there are more: --limit 0 shows all" if is_cut else ""
+    typer.echo(f"{'1 request' if shown == 1 else f'{shown} requests'}{more}.", err=True)
+
+
+async def _pages(records: Records, wanted: RecordFilter, limit: int) -> AsyncIterator[tuple[Record, ...]]:
+    """
+    The newest requests that fit, page by page; as many as `limit`, or all when that is 0.
+    """
+    before, read = None, 0
+    while limit == 0 or read < limit:
+        size = _PAGE if limit == 0 else min(_PAGE, limit - read)
+        page = await records.newest(wanted, size, before)
+        if page:
+            yield page
+        if len(page) < size:
+            return
+        before, read = page[-1].place, read + len(page)
+
+
+async def _show(settings: Settings, id: str, source: str | None, *, is_json: bool) -> bool:
+    from datetime import UTC, datetime
+
+    from worker.cli.ledger import opened_ledger
+    from worker.cli.record_text import record_json, record_text
+
+    async with opened_ledger(settings) as ledger:
+        found = await ledger.records.of_request(id, source)
+    now = datetime.now(UTC)
+    tell, between = (record_json, "\n") if is_json else (record_text, "\n\n")
+    if found:
+        typer.echo(between.join(tell(record, now) for record in found))
+    return bool(found)
