@@ -221,7 +221,7 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
                 settings.following,
                 settings.lease_s,
             )
-            rounds = [
+            upkeep = [
                 asyncio.create_task(watchman.run(), name="watchman"),
                 asyncio.create_task(cloud.keep_logged_in(), name="logins"),
                 asyncio.create_task(follower.run(), name="follower"),
@@ -229,11 +229,11 @@ async def _composed(settings: Settings) -> AsyncIterator[tuple[Worker, list[asyn
             ]
             try:
                 async with _health(settings, _checks(consumer, publisher, gate, cloud)):
-                    yield Worker(consumer, intake, gate, settings.shutdown_grace_s), [*links, *rounds]
+                    yield Worker(consumer, intake, gate, settings.shutdown_grace_s), [*links, *upkeep]
             finally:
-                for task in rounds:
+                for task in upkeep:
                     task.cancel()
-                await asyncio.gather(*rounds, return_exceptions=True)
+                await asyncio.gather(*upkeep, return_exceptions=True)
     finally:
         consumer.close()
         publisher.close()

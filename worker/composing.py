@@ -81,11 +81,11 @@ def pace_of(settings: Settings) -> Pace:
 
 def follow_pace_of(settings: Settings) -> Pace:
     """
-    The follower's share of the rates: one call at a time, so that it takes little of what the cloud can do at once.
+    The follower's share of the rates: two calls at a time, one of them for tenants whose last round failed.
     """
     share = settings.follow_share
     return Pace(
-        1,
+        2,
         is_adaptive=False,
         per_second=None if settings.api_per_second is None else settings.api_per_second * share,
         per_minute=None if settings.api_per_minute is None else settings.api_per_minute * share,

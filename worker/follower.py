@@ -1,5 +1,5 @@
 """
-Makes the rounds in which followed services are looked at, as they fall due, one after the other.
+Makes the rounds in which followed services are looked at, as they fall due.
 
 Any worker makes any round; the ledger's lease keeps two from making the same one.
 """
@@ -7,7 +7,8 @@ Any worker makes any round; the ledger's lease keeps two from making the same on
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -15,10 +16,11 @@ import structlog
 from worker.core.following import FollowPolicy
 from worker.core.rounds import Round, after_round, due_at
 from worker.errors import LedgerError
-from worker.rounds import Look, Looker
 from worker.gate import Gate
 from worker.pace import Pace
 from worker.ports import Clock, Follows, Paging
+from worker.progress import Progress
+from worker.rounds import RoundMaker
 from worker.teller import Teller
 
 log = structlog.get_logger()
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 _LOOK_S = 5.0
 #: To give a lease up on the way out; else it ends by itself.
 _GIVE_UP_S = 2.0
+#: Share of a lease after which it is renewed.
+_KEEP_SHARE = 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class FollowerPorts:
 
 class Follower:
     """
-    Follows services until their status settles.
+    Follows services until their status settles. Two rounds are under way at most: one of a tenant that fared well last
+    time, and one of a tenant that did not, so that nobody waits for an endpoint that hangs but its own tenants.
 
     Args:
         ports: what to act through.
@@ -56,69 +61,98 @@ class Follower:
     def __init__(self, ports: FollowerPorts, policy: FollowPolicy, lease_s: float) -> None:
         self._follows = ports.follows
         self._clock = ports.clock
+        self._gate = ports.gate
         self._policy = policy
-        self._looker = Looker(ports.follows, ports.cloud, ports.teller, ports.clock, ports.gate, ports.pace)
+        self._maker = RoundMaker(ports.follows, ports.cloud, ports.teller, ports.clock, ports.gate, ports.pace)
         self._lease_s = lease_s
 
     async def run(self) -> None:
         """
-        Goes on until it is cancelled.
+        Goes on until it is cancelled; begins nothing any more while the process stops.
         """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run(is_ailing=False), name="follower")
+            group.create_task(self._run(is_ailing=True), name="follower-ailing")
+
+    async def _run(self, *, is_ailing: bool) -> None:
         while True:
-            try:
-                wait_s = await self.make_due()
-            except LedgerError as exc:
-                log.warning("follow.not_made", error=str(exc))
-                wait_s = _LOOK_S
+            wait_s = _LOOK_S
+            if not self._gate.is_stopping:
+                try:
+                    wait_s = await self.make_due(is_ailing=is_ailing)
+                except LedgerError as exc:
+                    log.warning("follow.not_made", error=str(exc))
             await asyncio.sleep(wait_s)
 
-    async def make_due(self) -> float:
+    async def make_due(self, *, is_ailing: bool = False) -> float:
         """
-        Makes the round that has been due for longest, if there is one; says in how many seconds to look again.
+        Makes the rounds that are due, longest due first; says in how many seconds to look again.
+
+        Args:
+            is_ailing: of the tenants whose last round failed, or of all others.
 
         Raises:
             LedgerError: the ledger refused; what was told may be told again.
         """
         now = self._clock.now()
-        tours = sorted(await self._follows.rounds(now), key=lambda tour: due_at(tour, self._policy))
-        for tour in tours:
-            left_s = (due_at(tour, self._policy) - now).total_seconds()
+        tours = [tour for tour in await self._follows.rounds(now) if (tour.failures > 0) is is_ailing]
+        dues = sorted(((due_at(tour, now, self._policy), tour) for tour in tours), key=lambda due: due[0])
+        for due, tour in dues:
+            now = self._clock.now()
+            left_s = (due - now).total_seconds()
             if left_s > 0:
                 return min(left_s, _LOOK_S, self._policy.least_interval_s)
-            if await self._follows.take(tour, now):
+            # It is ours only if nobody has made it since it was read.
+            if not self._gate.is_stopping and await self._follows.take(tour, now):
                 await self._make(tour)
-                return 0.0
         return min(_LOOK_S, self._policy.least_interval_s)
 
     async def _make(self, tour: Round) -> None:
-        began_at = self._clock.now()
-        look = Look(tour.tenant_id, began_at, self._policy, self._lease_s)
+        progress = Progress(tour, self._clock.now(), self._policy, self._lease_s)
         try:
-            await self._looker.make(look, lambda now: self._follows.renew(tour, now))
+            async with self._kept(tour, progress):
+                await self._maker.make(progress, lambda now: self._follows.renew(tour, now))
         except asyncio.CancelledError:
-            # Somebody else may go on at once.
-            with suppress(LedgerError, TimeoutError):
-                async with asyncio.timeout(_GIVE_UP_S):
-                    await self._follows.finish(tour, self._clock.now())
+            await self._leave(tour)
             raise
         except LedgerError:
             raise
         except Exception:
             # A fault of ours must neither end the worker nor be met again at once.
             log.exception("follow.crashed", tenant_id=tour.tenant_id)
-            look.is_well = False
+            progress.is_well = False
+        if self._gate.is_stopping and not progress.is_well:
+            await self._leave(tour)
+            return
         now = self._clock.now()
-        made = after_round(tour, look.asked_s, now, self._policy, is_well=look.is_well)
-        await self._follows.finish(made, now)
-        log.info(
-            "follow.round",
-            tenant_id=tour.tenant_id,
-            pages=look.pages,
-            services=look.services,
-            followed=look.followed,
-            shown=look.shown,
-            changes=look.changes,
-            is_well=look.is_well,
-            asked_s=round(look.asked_s, 4),
-            took_s=round((now - began_at).total_seconds(), 4),
-        )
+        await self._follows.finish(after_round(tour, progress.asked_s, now, self._policy, is_well=progress.is_well))
+        tell = log.info if progress.changes or not progress.is_well else log.debug
+        tell("follow.round", took_s=round((now - progress.began_at).total_seconds(), 4), **progress.facts())
+
+    async def _leave(self, tour: Round) -> None:
+        """
+        Gives a round up as it was found: somebody else may make it at once.
+        """
+        with suppress(LedgerError, TimeoutError):
+            async with asyncio.timeout(_GIVE_UP_S):
+                await self._follows.finish(tour)
+
+    @asynccontextmanager
+    async def _kept(self, tour: Round, progress: Progress) -> AsyncIterator[None]:
+        """
+        Renews the lease of a round while it is made, however slowly the cloud answers.
+        """
+        keeping = asyncio.create_task(self._keep(tour, progress), name="follow-lease")
+        try:
+            yield
+        finally:
+            keeping.cancel()
+
+    async def _keep(self, tour: Round, progress: Progress) -> None:
+        while True:
+            await asyncio.sleep(self._lease_s * _KEEP_SHARE)
+            now = self._clock.now()
+            with suppress(LedgerError):
+                if not await self._follows.renew(tour, now):
+                    return
+                progress.held_at = now

@@ -219,6 +219,18 @@ class Gate:
             if turn is not None:
                 turn.end()
 
+    async def call_beside(self) -> bool:
+        """
+        Waits until a call may begin that takes no place among those of the requests: the gate is open, and the rates
+        allow it. False: the process is stopping.
+        """
+        while not self.is_stopping and await self.passed():
+            await self._pace.pass_beside()
+            # It may have closed while we waited.
+            if self._is_passable():
+                return True
+        return False
+
     async def _is_next(self, ticket: object) -> bool:
         """
         Waits until we may try to POST. False: the process is stopping first.

@@ -204,6 +204,7 @@ class Intake:
             wanted=wanted,
             expires_at=request.expires_at,
             mark=mark_for(key, wanted) if self._policy.is_marking else None,
+            follow=request.follow or self._policy.following.target.value,
             # A ledger that has forgotten it must not give its next outcome the id of an event told before.
             replays=delivery.replays,
         )

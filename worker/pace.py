@@ -110,6 +110,7 @@ class Pace:
         self._buckets = tuple(_bucket(calls, period_s) for calls, period_s in rates if calls is not None)
         self._in_flight = 0
         self._line: OrderedDict[asyncio.Future[Turn], None] = OrderedDict()
+        self._beside: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._looking: asyncio.TimerHandle | None = None
         self._told_limit = self._state.allowed
         self._tell_at_s = 0.0
@@ -146,7 +147,7 @@ class Pace:
         """
         A turn at once; None when one would have to wait for it.
         """
-        return None if self._line else self._begun()
+        return None if self._line or self._beside else self._begun()
 
     async def take(self) -> Turn:
         """
@@ -167,6 +168,19 @@ class Pace:
                 given.result().end()
             raise
 
+    async def pass_beside(self) -> None:
+        """
+        Returns when one more call may begin as far as the rates go: before all who wait for a turn, and without taking
+        the place of one. For calls that keep to a share of their own.
+        """
+        passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._beside[passed] = None
+        self._let_in()
+        try:
+            await passed
+        finally:
+            self._beside.pop(passed, None)
+
     def turn(self) -> _Entering:
         """
         An async context manager: entered with a `Turn` as soon as there is one, which ends with the block at the latest.
@@ -174,10 +188,8 @@ class Pace:
         return _Entering(self)
 
     def _begun(self) -> Turn | None:
-        if self._in_flight >= self._state.allowed or self._empty_bucket() is not None:
+        if self._in_flight >= self._state.allowed or not self._take_from_buckets():
             return None
-        for bucket in self._buckets:
-            _take_from(bucket)
         self._in_flight += 1
         return Turn(self, self._in_flight, asyncio.get_running_loop().time())
 
@@ -189,10 +201,21 @@ class Pace:
             self._tell(now_s)
         self._let_in()
 
+    def _take_from_buckets(self) -> bool:
+        if self._empty_bucket() is not None:
+            return False
+        for bucket in self._buckets:
+            _take_from(bucket)
+        return True
+
     def _let_in(self) -> None:
+        while self._beside and self._take_from_buckets():
+            passed, _ = self._beside.popitem(last=False)
+            if not passed.cancelled():
+                passed.set_result(None)
         # A place is handed over as soon as it is free: were it free until its next holder runs, the limit would seem
         # not to be in use.
-        while self._line:
+        while self._line and not self._beside:
             given = next(iter(self._line))
             if not given.cancelled():
                 turn = self._begun()
@@ -206,7 +229,8 @@ class Pace:
         """
         Lets the next one in when a bucket has room again, if that is what it waits for.
         """
-        if not self._line or self._looking is not None or self._in_flight >= self._state.allowed:
+        is_wanted = self._beside or (self._line and self._in_flight < self._state.allowed)
+        if not is_wanted or self._looking is not None:
             return
         bucket = self._empty_bucket()
         # Room may have come since the last look, a moment ago: nobody else would wake who is first.

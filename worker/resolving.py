@@ -123,9 +123,7 @@ class Resolver:
         letters = await self._letters_of(job)
         asked = _request(letters)
         await self._tell(job, asked)
-        # A letter goes last: where it is gone already, what to follow was noted as the request had asked.
-        if asked is not None or not is_repeat:
-            await self._follow(job, asked)
+        await self._follow(job, asked)
         for letter in letters:
             await self._letters.remove(letter)
         return Resolved(job, is_repeat, len(letters))

@@ -1,296 +1,222 @@
 """
-One look at all followed services of a tenant: the pages of its list, and what the list is silent about one by one.
+One round: looks at all followed services of a tenant, by the pages of its list, and at what the list is silent about one
+by one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import structlog
 
+from worker.changes import ChangeTeller, Renew
 from worker.core.answers import Busy, Listed, Misconfigured, Service, Throttled
-from worker.core.concurrency import Signal
-from worker.core.following import Change, Follow, FollowPolicy, missing, seen, unanswered
-from worker.core.signals import signal_of
-from worker.core.telling import status_event
+from worker.core.following import GONE, Change, Follow, missing, seen, unanswered
 from worker.gate import Gate
 from worker.pace import Pace
 from worker.ports import Clock, Follows, Page, Paging
+from worker.progress import Ended, Progress, Unanswered
 from worker.teller import Teller
 
 log = structlog.get_logger()
 
 A = TypeVar("A", bound=Page | Service | Listed | Busy | Throttled | Misconfigured)
-#: Whether the round is still ours, from a moment on.
-Holding = Callable[[datetime], Awaitable[bool]]
 
-#: Followed services read from the ledger at once, and told at once when the list is silent about them.
-_BATCH = 200
-#: Calls for the same page or service until a round goes on without it, and the wait after the first; then doubled.
+#: Services that are read from the ledger, asked for and told in one go; ids alone.
+_BATCH = 100
+_IDS = 1000
+#: Pages of one list; a cloud with more leaves the rest to be asked for one by one.
+_MOST_PAGES = 2000
+#: Services that are asked for one by one in a round. Which ones is luck, so that none is left out for ever.
+_MOST_SILENT = 500
+#: So many that the list was silent about and that are there are worth a word.
+_NOTABLE_SILENT = 10
+#: Calls for the same page, when they fail quickly, and the wait after the first; then doubled.
 _TRIES = 3
 _FIRST_WAIT_S = 0.5
+_QUICK_S = 5.0
 #: Services in a row that could not be shown: it is not theirs, the round ends.
-_MOST_UNSHOWN = 3
+_MOST_UNSHOWN = 5
 #: More services than that are not gone all at once, and no other there: the login leads elsewhere.
 _MOST_ABSENT = 10
 _ALL_ABSENT = "none of the followed services is there any more; does the login still lead to their project?"
-#: Shares of the lease: after the first it is renewed, and no telling takes longer than the second.
-_RENEW_SHARE = 0.25
-_TELL_SHARE = 0.5
+#: Share of the lease for which a call waits until the cloud may be asked.
+_WAIT_SHARE = 0.25
 
 
-class _Ended(Exception):  # noqa: N818 - a turn of events, not an error
+class RoundMaker:
     """
-    The look ends before it is complete: the process stops, or another worker has the round.
-    """
-
-
-class _Unanswered(_Ended):
-    """
-    The cloud does not answer, or not in a way that can be believed.
-    """
-
-
-@dataclass(slots=True)
-class Look:
-    """
-    One look at a tenant's services, and how far it came.
-
-    Attributes:
-        tenant_id: whose services.
-        began_at: aware UTC; what was first followed later may not be on its pages.
-        policy: what to tell.
-        lease_s: how long the round is ours without a renewal.
-        is_well: the cloud has answered everything, and did not ask for calm.
-        pages, services: how much the cloud has listed.
-        followed: how many followed ones the cloud has shown.
-        shown: services that were asked for one by one.
-        changes: what was told.
-        asked_s: how long calls to the cloud were under way.
-        heard_of: hashes of the followed services that were listed.
-        held_at: since when the round is known to be ours.
-    """
-
-    tenant_id: str | None
-    began_at: datetime
-    policy: FollowPolicy
-    lease_s: float
-    is_well: bool = True
-    pages: int = 0
-    services: int = 0
-    followed: int = 0
-    shown: int = 0
-    changes: int = 0
-    asked_s: float = 0.0
-    heard_of: set[int] = field(default_factory=set)
-    held_at: datetime | None = None
-
-
-class Looker:
-    """
-    Looks at services, tells what has changed, then writes it down.
+    Makes rounds.
 
     Args:
         follows: what is followed.
         cloud: whom to ask.
         teller: for the events.
-        clock: the time.
+        clock: time, and luck for the order of the silent ones.
         gate: says when the cloud may be asked.
-        pace: the follower's own share of the rates; each call takes its turn among all others as well.
+        pace: the follower's own share of the rates.
     """
 
     def __init__(self, follows: Follows, cloud: Paging, teller: Teller, clock: Clock, gate: Gate, pace: Pace) -> None:
         self._follows = follows
         self._cloud = cloud
-        self._teller = teller
+        self._changes = ChangeTeller(follows, teller, clock)
         self._clock = clock
         self._gate = gate
         self._pace = pace
 
-    async def make(self, look: Look, is_ours: Holding) -> None:
+    async def make(self, progress: Progress, renew: Renew) -> None:
         """
-        Makes a look. What it could not see to the end stays as it was in the ledger; `look` says how far it came.
+        Makes a round. What it could not see to the end stays as it was in the ledger; `progress` says how far it came.
 
         Args:
-            look: just begun.
-            is_ours: renews the lease of the round; False when another worker has it.
+            progress: just begun.
+            renew: the lease of the round.
 
         Raises:
             LedgerError: the ledger refused.
         """
-        look.held_at = look.began_at
         try:
             try:
-                await self._read_pages(look, is_ours)
-                await self._ask_for_silent(look, is_ours)
-            except _Unanswered as end:
-                _note_end(look, end)
-                await self._end_overdue(look, is_ours)
-        except _Ended as end:
-            _note_end(look, end)
+                await self._read_pages(progress, renew)
+                await self._ask_for_silent(progress, renew)
+            except Unanswered as end:
+                _note(progress, end)
+                await self._end_overdue(progress, renew)
+        except Ended as end:
+            _note(progress, end)
 
-    async def _read_pages(self, look: Look, is_ours: Holding) -> None:
+    async def _read_pages(self, progress: Progress, renew: Renew) -> None:
+        tries = 1 if progress.tour.failures else _TRIES
+        links = {hash(None)}
         after: str | None = None
-        links = set[int]()
         while True:
-            at = after
-            answer = await self._asked(look, lambda: self._cloud.list_page(look.tenant_id, at))  # noqa: B023 - awaited here
+            answer = await self._asked(progress, self._page_call(progress, after), tries)
             if not isinstance(answer, Page):
-                raise _Unanswered(answer.trouble.message)
-            look.pages += 1
-            look.services += len(answer.services)
-            await self._heed_page(look, answer.services, is_ours)
+                raise Unanswered(answer.trouble.message)
+            progress.pages += 1
+            progress.services += len(answer.services)
+            await self._heed_page(progress, answer.services, renew)
             after = answer.next
             if after is None:
                 return
-            if hash(after) in links:
-                raise _Unanswered("the cloud's pages lead in a circle")
+            if hash(after) in links or progress.pages == _MOST_PAGES:
+                progress.is_well = False
+                log.warning("follow.list_without_end", tenant_id=progress.tenant_id, pages=progress.pages)
+                return
             links.add(hash(after))
 
-    async def _heed_page(self, look: Look, services: tuple[Service, ...], is_ours: Holding) -> None:
+    def _page_call(
+        self, progress: Progress, after: str | None
+    ) -> Callable[[], Awaitable[Page | Busy | Throttled | Misconfigured]]:
+        return lambda: self._cloud.list_page(progress.tenant_id, after)
+
+    async def _heed_page(self, progress: Progress, services: tuple[Service, ...], renew: Renew) -> None:
         now = self._clock.now()
         shown = {service.id: service for service in services}
-        follows = await self._follows.of_services(look.tenant_id, shown)
-        look.followed += len(follows)
-        look.heard_of.update(hash(follow.service_id) for follow in follows)
-        changes = (seen(follow, shown[follow.service_id], now, look.policy) for follow in follows)
-        await self._tell(look, changes, is_ours)
+        follows = await self._follows.of_services(progress.tenant_id, shown)
+        progress.followed += len(follows)
+        progress.heard_of.update(hash(follow.service_id) for follow in follows)
+        changes = (seen(follow, shown[follow.service_id], now, progress.policy) for follow in follows)
+        await self._changes.tell(progress, changes, renew)
 
-    async def _ask_for_silent(self, look: Look, is_ours: Holding) -> None:
-        after, unshown, absent = "", 0, 0
-        while batch := await self._follows.next_followed(look.tenant_id, after, _BATCH):
-            after = batch[-1].service_id
-            changes: list[Change | None] = []
-            for follow in batch:
-                if hash(follow.service_id) in look.heard_of or follow.begun_at >= look.began_at:
-                    continue
-                answer = await self._shown(look, follow)
-                now = self._clock.now()
-                match answer:
-                    case Service():
-                        look.followed += 1
-                        changes.append(seen(follow, answer, now, look.policy))
-                    case Listed():
-                        absent += 1
-                        changes.append(missing(follow, now, look.policy))
-                    case _:
-                        changes.append(unanswered(follow, now))
-                unshown = 0 if isinstance(answer, Service | Listed) else unshown + 1
-                if absent > _MOST_ABSENT and look.followed == 0:
-                    raise _Unanswered(_ALL_ABSENT)
-                if unshown == _MOST_UNSHOWN:
-                    raise _Unanswered("the cloud does not show services one by one")
-            await self._tell(look, changes, is_ours)
+    async def _ask_for_silent(self, progress: Progress, renew: Renew) -> None:
+        listed = progress.followed
+        silent = await self._silent(progress)
+        for begin in range(0, len(silent), _BATCH):
+            follows = await self._follows.of_services(progress.tenant_id, silent[begin : begin + _BATCH])
+            # What was first followed since need not be on the pages.
+            older = [follow for follow in follows if follow.begun_at < progress.began_at]
+            await self._ask_for(progress, older, renew)
+        if progress.followed - listed >= _NOTABLE_SILENT:
+            log.warning("follow.list_incomplete", tenant_id=progress.tenant_id, services=progress.followed - listed)
 
-    async def _shown(self, look: Look, follow: Follow) -> Service | Listed | Busy | Throttled | Misconfigured:
-        look.shown += 1
-        answer = await self._asked(look, lambda: self._cloud.show(follow.service_id, follow.tenant_id))
-        if not isinstance(answer, Service | Listed):
-            log.warning("follow.not_shown", service_id=follow.service_id, reason=answer.trouble.message)
-        return answer
+    async def _silent(self, progress: Progress) -> Sequence[str]:
+        after, silent = "", list[str]()
+        while ids := await self._follows.next_ids(progress.tenant_id, after, _IDS):
+            after = ids[-1]
+            silent += [service_id for service_id in ids if hash(service_id) not in progress.heard_of]
+        first = int(self._clock.roll() * len(silent))
+        return (silent[first:] + silent[:first])[:_MOST_SILENT]
 
-    async def _end_overdue(self, look: Look, is_ours: Holding) -> None:
+    async def _ask_for(self, progress: Progress, follows: Iterable[Follow], renew: Renew) -> None:
+        changes: list[Change | None] = []
+        for follow in follows:
+            changes.append(await self._looked_at(progress, follow))
+            if progress.absent > _MOST_ABSENT and progress.followed == 0:
+                raise Unanswered(_ALL_ABSENT)
+            if progress.unshown == _MOST_UNSHOWN:
+                break
+        await self._changes.tell(progress, changes, renew)
+        if progress.unshown == _MOST_UNSHOWN:
+            raise Unanswered("the cloud does not show services one by one")
+
+    async def _looked_at(self, progress: Progress, follow: Follow) -> Change | None:
+        progress.shown += 1
+        answer = await self._asked(progress, lambda: self._cloud.show(follow.service_id, follow.tenant_id), tries=1)
+        now = self._clock.now()
+        progress.unshown = 0 if isinstance(answer, Service | Listed) else progress.unshown + 1
+        match answer:
+            case Service():
+                progress.followed += 1
+                return seen(follow, answer, now, progress.policy)
+            case Listed():
+                change = missing(follow, now, progress.policy)
+                progress.absent += change is not None and change.follow.status == GONE
+                return change
+            case _:
+                log.warning("follow.not_shown", service_id=follow.service_id, reason=answer.trouble.message)
+                return unanswered(follow, now)
+
+    async def _end_overdue(self, progress: Progress, renew: Renew) -> None:
         """
         Ends what is followed for far longer than it should be, while the cloud cannot be asked.
         """
         after, now = "", self._clock.now()
-        while batch := await self._follows.next_followed(look.tenant_id, after, _BATCH, due_before=now):
+        if now < progress.tour.deadline_at:
+            return
+        while batch := await self._follows.next_followed(progress.tenant_id, after, _BATCH, due_before=now):
             after = batch[-1].service_id
-            await self._tell(look, (unanswered(follow, now) for follow in batch), is_ours)
+            await self._changes.tell(progress, (unanswered(follow, now) for follow in batch), renew)
 
-    async def _asked(self, look: Look, ask: Callable[[], Awaitable[A]]) -> A:
+    async def _asked(self, progress: Progress, ask: Callable[[], Awaitable[A]], tries: int) -> A:
         """
-        What the cloud says, in the end, when it is asked patiently.
+        What the cloud says in the end. What took long is not asked again at once: the next round will.
         """
+        loop = asyncio.get_running_loop()
         wait_s = _FIRST_WAIT_S
-        for left in reversed(range(_TRIES)):
-            async with self._pace.turn(), self._gate.look_turn() as turn:
-                if turn is None:
-                    raise _Ended("the process is stopping")
-                began_s = asyncio.get_running_loop().time()
+        for left in reversed(range(tries)):
+            async with self._pace.turn():
+                await self._until_open(progress)
+                began_s = loop.time()
                 answer = await ask()
-                look.asked_s += asyncio.get_running_loop().time() - began_s
-                turn.heard(Signal.OK if isinstance(answer, Page | Service) else signal_of(answer))
+            took_s = loop.time() - began_s
+            progress.asked_s += took_s
             match answer:
                 case Throttled():
-                    look.is_well = False
-                    self._gate.heed_throttled(answer)  # it shuts: the next turn waits for as long as it asks
-                case Busy() if left:
+                    progress.is_well = False
+                    self._gate.heed_throttled(answer)  # it shuts: the next call waits for as long as it asks
+                case Busy() if left and took_s < _QUICK_S:
                     await asyncio.sleep(wait_s)
                     wait_s *= 2
                 case _:
                     break
-        look.is_well = look.is_well and isinstance(answer, Page | Service | Listed)
+        progress.is_well = progress.is_well and isinstance(answer, Page | Service | Listed)
         return answer
 
-    async def _tell(self, look: Look, changes: Iterable[Change | None], is_ours: Holding) -> None:
-        """
-        Tells changes of different services at once, then writes down what was told.
-        """
-        wanted = [change for change in changes if change is not None]
-        await self._hold(look, is_ours)
-        if not wanted:
-            return
-        # An event that leaves when the round is another worker's could come after what that one has told: no telling
-        # outlasts the lease.
-        tasks = {asyncio.create_task(self._tell_one(change)): change for change in wanted}
+    async def _until_open(self, progress: Progress) -> None:
         try:
-            done, pending = await asyncio.wait(tasks, timeout=look.lease_s * _TELL_SHARE)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            raise
-        for task in pending:
-            task.cancel()
-        told = [tasks[task] for task in done if not _failure(task, tasks[task])]
-        await self._follows.note(change.follow for change in told)
-        look.changes += len(told)
-        if pending:
-            raise _Ended("the broker does not confirm events")
-        if len(told) < len(wanted):
-            look.is_well = False
-
-    async def _tell_one(self, change: Change) -> None:
-        follow = change.follow
-        await self._teller.tell(follow, status_event(change), follow.service_id, sequence=change.sequence)
-        log.info(
-            "service.status_changed",
-            request_id=follow.id,
-            request_source=follow.source,
-            service_id=follow.service_id,
-            status=follow.status,
-            previous_status=change.previous_status,
-            is_final=change.is_final,
-            deadline_reached=change.deadline_reached,
-        )
-
-    async def _hold(self, look: Look, is_ours: Holding) -> None:
-        """
-        Makes sure that the round is ours for at least as long as a telling may take.
-        """
-        now = self._clock.now()
-        held_at = look.held_at or look.began_at
-        if (now - held_at).total_seconds() < look.lease_s * _RENEW_SHARE:
-            return
-        if not await is_ours(now):
-            raise _Ended("another worker has taken the round over")
-        look.held_at = now
+            async with asyncio.timeout(progress.lease_s * _WAIT_SHARE):
+                is_open = await self._gate.call_beside()
+        except TimeoutError:
+            # Another worker may be let in; and deadlines do not wait for ever.
+            raise Unanswered(self._gate.trouble or "the cloud could not be asked in time") from None
+        if not is_open:
+            raise Ended("the process is stopping")
 
 
-def _note_end(look: Look, end: _Ended) -> None:
-    look.is_well = False
-    log.warning("follow.not_completed", tenant_id=look.tenant_id, reason=str(end))
-
-
-def _failure(task: asyncio.Task[None], change: Change) -> BaseException | None:
-    """
-    Why an event could not be told; one that cannot be written harms only itself.
-    """
-    failure = task.exception()
-    if failure is not None:
-        log.error("follow.not_told", service_id=change.follow.service_id, error=repr(failure))
-    return failure
+def _note(progress: Progress, end: Ended) -> None:
+    progress.is_well = False
+    log.warning("follow.not_completed", tenant_id=progress.tenant_id, reason=str(end))

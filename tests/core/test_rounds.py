@@ -29,7 +29,7 @@ def a_round(**changes: Any) -> Round:
 
 
 def wait_s(tour: Round, policy: FollowPolicy = POLICY) -> float:
-    return (due_at(tour, policy) - tour.last_at).total_seconds()
+    return (due_at(tour, tour.last_at, policy) - tour.last_at).total_seconds()
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,18 @@ def test_many_deadlines_do_not_make_a_round_each() -> None:
     quiet = a_round(newest_at=after(-9999))
 
     assert 60 == wait_s(replace(quiet, deadline_at=after(1)))
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_rounds() -> None:
+    tour = a_round(last_at=after(3600), rest_until=after(3600))
+
+    assert NOW == due_at(tour, NOW, POLICY)
+
+
+def test_another_worker_s_clock_that_is_a_little_ahead_makes_no_more_rounds() -> None:
+    tour = a_round(last_at=after(60), rest_until=after(60))
+
+    assert after(75) == due_at(tour, NOW, POLICY)
 
 
 def test_a_cloud_that_answers_slowly_is_asked_less_often() -> None:

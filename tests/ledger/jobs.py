@@ -125,6 +125,7 @@ JOB_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "trouble": st.none() | TROUBLES,
     "delayed_told": st.booleans(),
     "mark": st.none() | TEXTS,
+    "follow": st.none() | TEXTS,
     "replays": COUNTS,
     "outcome": st.none() | OUTCOMES,
 }

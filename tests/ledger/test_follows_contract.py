@@ -125,6 +125,20 @@ class TestNextFollowed:
 
         assert [["a", "b"], ["d", "e"]] == batches
 
+    async def test_their_ids_alone_come_in_the_same_order(self, follows: Follows) -> None:
+        for name in ("d", "a\0", "c", "ü", "b"):
+            await follows.begin(a_follow(name, service_id=name))
+        await follows.begin(a_follow("f", service_id="bb", tenant_id="t"))
+        await follows.note([told(a_follow("c", service_id="c"), "DOWN", 1, is_over=True)])
+
+        batches, after_id = [], ""
+        while batch := await follows.next_ids(None, after_id, 2):
+            batches.append(batch)
+            after_id = batch[-1]
+
+        assert [("a\0", "b"), ("d", "ü")] == batches
+        assert ("bb",) == await follows.next_ids("t", "", 10)
+
     async def test_only_those_due_are_told_if_asked(self, follows: Follows) -> None:
         for name, deadline_s in (("a", 30), ("b", 10), ("c", 20), ("d", 10)):
             await follows.begin(a_follow(name, service_id=name, deadline_at=after(deadline_s)))
@@ -242,9 +256,10 @@ async def test_every_field_of_a_follow_comes_back(follows: Follows, first: Follo
         lambda follows: follows.take(FIRST, NOW),
         lambda follows: follows.renew(FIRST, NOW),
         lambda follows: follows.of_services(None, ["s"]),
+        lambda follows: follows.next_ids(None, "", 1),
         lambda follows: follows.next_followed(None, "", 1),
         lambda follows: follows.note([a_follow()]),
-        lambda follows: follows.finish(FIRST, NOW),
+        lambda follows: follows.finish(FIRST),
         lambda follows: follows.count(),
     ],
 )

@@ -146,8 +146,8 @@ class TestBadWeather:
             proxy.loses_next_commit = True
 
             with pytest.raises(LedgerError):
-                await ledger.follows.finish(made, after(5))
-            await ledger.follows.finish(made, after(5))
+                await ledger.follows.finish(made)
+            await ledger.follows.finish(made)
 
             assert (made,) == await ledger.follows.rounds(after(5))
 

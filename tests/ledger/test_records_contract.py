@@ -112,7 +112,7 @@ async def everything(ledger: Opened) -> list[Record]:
     return sorted(await many(ledger), key=lambda record: record.place, reverse=True)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(wanted=FILTERS, limit=st.integers(1, 30))
 async def test_every_page_of_every_filter_is_right(
     ledger: Opened, everything: list[Record], wanted: RecordFilter, limit: int
@@ -134,7 +134,7 @@ async def test_every_page_of_every_filter_is_right(
         RecordFilter(order_id="o4"),
         RecordFilter(source="bulk"),
         RecordFilter(service_id="service-of-r13"),
-        RecordFilter(since=after(3), until=after(4)),
+        RecordFilter(since=after(3), until=after(3)),
         RecordFilter(is_followed=True),
     ],
 )
@@ -142,9 +142,12 @@ async def test_every_filter_lets_some_through_and_others_not(
     ledger: Opened, everything: list[Record], wanted: RecordFilter
 ) -> None:
     """
-    Shows that the test above tries something.
+    Luck finds no edge for certain, and may have tried little but empty pages.
     """
-    assert 0 < len(await ledger.records.newest(wanted, 100)) < len(everything)
+    found = await ledger.records.newest(wanted, 100)
+
+    assert tuple(record for record in everything if fits(record, wanted)) == found
+    assert 0 < len(found) < len(everything)
 
 
 async def test_a_record_tells_its_job_its_times_and_what_was_followed(ledger: Opened) -> None:

@@ -123,7 +123,7 @@ class TestLease:
     async def test_a_round_that_was_made_meanwhile_is_not_made_again(self, pair: tuple[Follows, Follows]) -> None:
         ours, theirs = pair
         await ours.take(FIRST, NOW)
-        await ours.finish(replace(FIRST, last_at=after(0.000_001)), after(1))
+        await ours.finish(replace(FIRST, last_at=after(0.000_001)))
 
         assert not await theirs.take(FIRST, after(1))
         assert await theirs.take(replace(FIRST, last_at=after(0.000_001)), after(1))
@@ -160,7 +160,7 @@ class TestLease:
         ours, theirs = pair
         made = replace(FIRST, last_at=after(7), rest_until=after(27), failures=3)
         await ours.take(FIRST, NOW)
-        await ours.finish(made, after(7))
+        await ours.finish(made)
 
         assert (made,) == await theirs.rounds(after(7))
         assert await theirs.take(made, after(7))
@@ -170,7 +170,7 @@ class TestLease:
         await ours.take(FIRST, NOW)
         await theirs.take(FIRST, after(LEASE_S))
 
-        await ours.finish(replace(FIRST, last_at=after(7), failures=3), after(LEASE_S))
+        await ours.finish(replace(FIRST, last_at=after(7), failures=3))
 
         assert (FIRST,) == await theirs.rounds(after(LEASE_S))
         assert () == await ours.rounds(after(LEASE_S))
@@ -180,10 +180,10 @@ class TestLease:
         ours, theirs = pair
         made = replace(FIRST, last_at=after(7))
         await ours.take(FIRST, NOW)
-        await ours.finish(made, after(7))
+        await ours.finish(made)
         await theirs.take(made, after(8))
 
-        await ours.finish(made, after(9))
+        await ours.finish(made)
 
         assert (made,) == await theirs.rounds(after(9))
         assert () == await ours.rounds(after(9))

@@ -11,13 +11,15 @@ import struct
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.ledger.conftest import OpenSqlite
-from tests.ledger.jobs import NOW, a_job
+from tests.ledger.jobs import NOW, a_job, after
+from worker.core.records import RecordFilter
 from worker.errors import LedgerError
 from worker.ledger.sqlite import SqliteLedger
 from worker.ledger.sqlite_file import open_database
@@ -28,7 +30,7 @@ SAVE_AND_DIE = """
 import asyncio, os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from tests.ledger.jobs import NOW, a_job
+from tests.ledger.jobs import NOW, a_job, after
 from worker.ledger.sqlite import SqliteLedger
 
 async def main():
@@ -45,7 +47,8 @@ asyncio.run(main())
 FILL_THE_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
-from tests.ledger.jobs import NOW, a_job
+from tests.ledger.jobs import NOW, a_job, after
+from worker.core.records import RecordFilter
 from worker.errors import LedgerError
 from worker.ledger.sqlite import SqliteLedger
 
@@ -250,3 +253,19 @@ async def test_a_place_that_is_no_folder_is_named(place: str) -> None:
     error = await opening(Path(place))
 
     assert f"The ledger {place} cannot be opened: there is no folder {Path(place).parent}" in str(error)
+
+
+async def test_a_row_that_nobody_can_read_hides_no_other_from_people(open_sqlite: OpenSqlite, tmp_path: Path) -> None:
+    ledger = await open_sqlite()
+    for number in range(5):
+        await ledger.claim(a_job(f"order-{number}"), after(number))
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as database:
+        database.execute("UPDATE jobs SET doc = 'broken' WHERE id IN ('order-4', 'order-2')")
+        database.commit()
+
+    first = await ledger.records.newest(RecordFilter(), 2)
+    rest = await ledger.records.newest(RecordFilter(), 2, first[-1].place)
+
+    assert [["order-3", "order-1"], ["order-0"]] == [[record.job.key.id for record in page] for page in (first, rest)]
+    with pytest.raises(LedgerError, match="'order-4' of 'shop' cannot be read"):
+        await ledger.records.of_request("order-4")

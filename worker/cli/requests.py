@@ -81,7 +81,7 @@ def list_requests(
         service=service,
     )
     settings = ledger_settings(ledger_url)
-    configure_logs("error", "auto")
+    configure_logs("warning", "auto")
     asyncio.run(_list(settings, wanted, limit, is_json=json))
 
 
@@ -106,7 +106,7 @@ def show(
 
     check_not_empty({"source": source})
     settings = ledger_settings(ledger_url)
-    configure_logs("error", "auto")
+    configure_logs("warning", "auto")
     if not asyncio.run(_show(settings, id, source, is_json=json)):
         whose = f" of {source}" if source else ""
         typer.echo(printable(f"The ledger has no request {id}{whose}."), err=True)

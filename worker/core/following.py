@@ -177,9 +177,10 @@ def begun(job: Job, request: Request | None, now: datetime, policy: FollowPolicy
         job: done.
         request: what was asked; None when only the job is left of it.
         now: aware UTC.
-        policy: how far, unless the request says it.
+        policy: how far, where neither the job nor the request says it.
     """
-    target = Target(request.follow) if request is not None and request.follow is not None else policy.target
+    asked = job.follow or (request.follow if request else None)
+    target = policy.target if asked is None else Target(asked)
     service = job.outcome.service if job.outcome and job.outcome.kind is OutcomeKind.CREATED else None
     if target is Target.NONE or job.outcome is None or service is None or policy.is_end(target, service.status):
         return None

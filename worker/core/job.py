@@ -118,6 +118,7 @@ class Job:
         trouble: the latest trouble.
         delayed_told: create-delayed was published.
         mark: what the POST appends to `description` so that a look-up knows its own; None without marks.
+        follow: how far its service is to be followed: none, settled, active; None where an older version did not keep it.
         replays: how often a person had it done again after its outcome; tells the events of each time apart.
     """
 
@@ -141,6 +142,7 @@ class Job:
     trouble: Trouble | None = None
     delayed_told: bool = False
     mark: str | None = None
+    follow: str | None = None
     replays: int = 0
     outcome: Outcome | None = None
 

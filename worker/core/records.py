@@ -16,7 +16,7 @@ OPEN_STATES = ("ready", "sent", "looking")
 STATES = (*OPEN_STATES, "created", "failed", "in_doubt")
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """
     Where a record stands in the order of the list.
     """
@@ -61,11 +61,11 @@ class Record:
         return service.status if service else None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Position:
         """
         Where it stands in the order of the list.
         """
-        return Place(self.recorded_at, self.job.key.source, self.job.key.id)
+        return Position(self.recorded_at, self.job.key.source, self.job.key.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,14 +55,17 @@ def interval_s(age_s: float, policy: FollowPolicy) -> float:
     return min(policy.most_interval_s, max(policy.least_interval_s, age_s * _GROWTH))
 
 
-def due_at(tour: Round, policy: FollowPolicy) -> datetime:
+def due_at(tour: Round, now: datetime, policy: FollowPolicy) -> datetime:
     """
     When a round is to be made: soon after something changed, less and less often while nothing does.
 
     Args:
         tour: as the ledger has it.
+        now: aware UTC.
         policy: how often.
     """
+    if tour.last_at > now + timedelta(seconds=policy.most_interval_s):
+        return now  # a clock was set back: nobody should wait until that moment comes again
     age_s = (tour.last_at - tour.newest_at).total_seconds()
     usual = tour.last_at + timedelta(seconds=interval_s(age_s, policy))
     for_deadline_s = max(policy.least_interval_s, policy.most_interval_s * _DEADLINE_SHARE)

@@ -85,6 +85,13 @@ class PostgresFollows:
             found += [follow_row(*row) for row in rows]
         return readable(found)
 
+    async def next_ids(self, tenant_id: str | None, after: str, limit: int) -> tuple[str, ...]:
+        """
+        See Follows.next_ids.
+        """
+        rows = await self._rows(sql.NEXT_IDS, to_text(tenant_column(tenant_id)), to_text(after), limit)
+        return tuple(from_text(row["service_id"]) for row in rows)
+
     async def next_followed(
         self, tenant_id: str | None, after: str, limit: int, *, due_before: datetime | None = None
     ) -> tuple[Follow, ...]:
@@ -115,7 +122,7 @@ class PostgresFollows:
             if result is not None:
                 raise result
 
-    async def finish(self, tour: Round, now: datetime) -> None:
+    async def finish(self, tour: Round) -> None:
         """
         See Follows.finish.
         """

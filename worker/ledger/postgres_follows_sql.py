@@ -66,6 +66,10 @@ RETURNING tenant_id
 
 OF_SERVICES = _FOLLOWS + "WHERE tenant_id = $1 AND service_id = ANY($2::text[]) AND NOT is_over"
 
+NEXT_IDS = """
+SELECT service_id FROM follows WHERE tenant_id = $1 AND service_id > $2 AND NOT is_over ORDER BY service_id LIMIT $3
+"""
+
 _NEXT = _FOLLOWS + "WHERE tenant_id = $1 AND service_id > $2 AND NOT is_over"
 
 NEXT = _NEXT + " ORDER BY service_id LIMIT $3"

@@ -12,11 +12,11 @@ from typing import Any
 import asyncpg
 
 from worker.core.job import RequestKey
-from worker.core.records import Place, Record, RecordFilter
+from worker.core.records import Position, Record, RecordFilter
 from worker.ledger import record_query
 from worker.ledger.postgres_follows import follow_row
 from worker.ledger.postgres_sql import from_text, to_text
-from worker.ledger.record_rows import RecordRow, to_record
+from worker.ledger.record_rows import RecordRow, next_records, to_record
 
 
 def _as_it_is(moment: datetime) -> datetime:
@@ -44,22 +44,26 @@ class PostgresRecords:
     def __init__(self, session: Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]) -> None:
         self._session = session
 
-    async def newest(self, wanted: RecordFilter, limit: int, before: Place | None = None) -> tuple[Record, ...]:
+    async def newest(self, wanted: RecordFilter, limit: int, before: Position | None = None) -> tuple[Record, ...]:
         """
         See Records.newest.
         """
-        return await self._read(*record_query.newest(wanted, limit, before, DIALECT))
+
+        async def read(limit: int, before: Position | None) -> list[RecordRow]:
+            return await self._read(*record_query.newest(wanted, limit, before, DIALECT))
+
+        return await next_records(read, limit, before)
 
     async def of_request(self, request_id: str, source: str | None = None) -> tuple[Record, ...]:
         """
         See Records.of_request.
         """
-        return await self._read(*record_query.of_request(request_id, source, DIALECT))
+        return tuple(map(to_record, await self._read(*record_query.of_request(request_id, source, DIALECT))))
 
-    async def _read(self, statement: str, values: list[object]) -> tuple[Record, ...]:
+    async def _read(self, statement: str, values: list[object]) -> list[RecordRow]:
         async with self._session() as connection:
             rows = await connection.fetch(statement, *values)
-        return tuple(to_record(_row(*row)) for row in rows)
+        return [_row(*row) for row in rows]
 
 
 def _row(source: str, request_id: str, *columns: Any) -> RecordRow:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.core.records import OPEN_STATES, Place, RecordFilter
+from worker.core.records import OPEN_STATES, Position, RecordFilter
 from worker.ledger.follow_rows import is_unicode
 
 #: A record; the follow's part is null where nothing was followed.
@@ -88,7 +88,7 @@ class Query:
         """
         self.conditions.append(f"jobs.created_at {relation} {self.value(self.dialect.moment(moment))}")
 
-    def before(self, place: Place) -> None:
+    def before(self, place: Position) -> None:
         """
         Adds the condition that it stands behind that place in the order of the list.
         """
@@ -97,7 +97,7 @@ class Query:
         self.conditions.append(f"(jobs.created_at, jobs.source, jobs.id) < ({recorded_at}, {rest})")
 
 
-def newest(wanted: RecordFilter, limit: int, before: Place | None, dialect: Dialect) -> tuple[str, list[object]]:
+def newest(wanted: RecordFilter, limit: int, before: Position | None, dialect: Dialect) -> tuple[str, list[object]]:
     """
     The statement for a page of records, and its values.
     """

@@ -16,7 +16,7 @@ from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, RequestKey
 #: Fields of a job that are moments.
 _TIMES = ("first_seen_at", "deadline_at", "expires_at", "first_sent_at", "sent_at", "doubt_since", "due_at")
 #: Fields of a job that JSON holds as they are.
-_PLAIN = ("wanted", "attempts", "looks", "may_own", "strikes", "delayed_told", "mark", "replays")
+_PLAIN = ("wanted", "attempts", "looks", "may_own", "strikes", "delayed_told", "mark", "follow", "replays")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,13 @@ class SqliteFollows:
             found += await self._writer.run(partial(_of_services, tenant_column(tenant_id), ids))
         return readable(found)
 
+    async def next_ids(self, tenant_id: str | None, after: str, limit: int) -> tuple[str, ...]:
+        """
+        See Follows.next_ids.
+        """
+        rows = await self._all(sql.NEXT_IDS, tenant_column(tenant_id), after, limit)
+        return tuple(service_id for (service_id,) in rows)
+
     async def next_followed(
         self, tenant_id: str | None, after: str, limit: int, *, due_before: datetime | None = None
     ) -> tuple[Follow, ...]:
@@ -100,7 +107,7 @@ class SqliteFollows:
         told = [_told_values(to_follow_row(follow)) for follow in follows]
         await self._writer.run(lambda database: database.executemany(sql.NOTE, told).rowcount)
 
-    async def finish(self, tour: Round, now: datetime) -> None:
+    async def finish(self, tour: Round) -> None:
         """
         See Follows.finish.
         """

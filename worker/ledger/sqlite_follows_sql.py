@@ -45,6 +45,10 @@ WHERE tenant_id = ? AND owner = ?
 
 OF_SERVICE = _FOLLOWS + "WHERE tenant_id = ? AND service_id = ? AND is_over = 0"
 
+NEXT_IDS = """
+SELECT service_id FROM follows WHERE tenant_id = ? AND service_id > ? AND is_over = 0 ORDER BY service_id LIMIT ?
+"""
+
 _NEXT = _FOLLOWS + "WHERE tenant_id = ? AND service_id > ? AND is_over = 0"
 
 NEXT = _NEXT + " ORDER BY service_id LIMIT ?"

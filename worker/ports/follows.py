@@ -49,6 +49,12 @@ class Follows(Protocol):
         """
         ...
 
+    async def next_ids(self, tenant_id: str | None, after: str, limit: int) -> tuple[str, ...]:
+        """
+        Up to `limit` ids of the tenant's followed services, in order, those after the id `after` ("" for the first).
+        """
+        ...
+
     async def next_followed(
         self, tenant_id: str | None, after: str, limit: int, *, due_before: datetime | None = None
     ) -> tuple[Follow, ...]:
@@ -70,7 +76,7 @@ class Follows(Protocol):
         """
         ...
 
-    async def finish(self, tour: Round, now: datetime) -> None:
+    async def finish(self, tour: Round) -> None:
         """
         Writes when the round was made and gives its lease up; nothing when another worker has it meanwhile.
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from worker.core.records import Place, Record, RecordFilter
+from worker.core.records import Position, Record, RecordFilter
 
 
 class Records(Protocol):
@@ -14,7 +14,7 @@ class Records(Protocol):
     Requests as the ledger has them; reading changes nothing. Every call may raise LedgerError.
     """
 
-    async def newest(self, wanted: RecordFilter, limit: int, before: Place | None = None) -> tuple[Record, ...]:
+    async def newest(self, wanted: RecordFilter, limit: int, before: Position | None = None) -> tuple[Record, ...]:
         """
         Up to `limit` requests that fit, the newest first: by `recorded_at`, then source and id, all descending.
 
