@@ -13,7 +13,7 @@ import structlog
 
 from worker.changes import ChangeTeller, Renew
 from worker.core.answers import Busy, Listed, Misconfigured, Service, Throttled
-from worker.core.following import GONE, Change, Follow, missing, seen, unanswered
+from worker.core.following import Change, Ending, Follow, missing, seen, unanswered
 from worker.gate import Gate
 from worker.pace import Pace
 from worker.ports import Clock, Follows, Page, Paging
@@ -39,9 +39,9 @@ _FIRST_WAIT_S = 0.5
 _QUICK_S = 5.0
 #: Services in a row that could not be shown: it is not theirs, the round ends.
 _MOST_UNSHOWN = 5
-#: More services than that are not gone all at once, and no other there: the login leads elsewhere.
+#: More services than that are not gone all at once, all but younger ones: the login leads elsewhere.
 _MOST_ABSENT = 10
-_ALL_ABSENT = "none of the followed services is there any more; does the login still lead to their project?"
+_ALL_ABSENT = "none of the elder services is there any more; does the login still lead to their project?"
 #: Share of the lease for which a call waits until the cloud may be asked.
 _WAIT_SHARE = 0.25
 
@@ -117,8 +117,8 @@ class RoundMaker:
         now = self._clock.now()
         shown = {service.id: service for service in services}
         follows = await self._follows.of_services(progress.tenant_id, shown)
-        progress.followed += len(follows)
-        progress.heard_of.update(hash(follow.service_id) for follow in follows)
+        for follow in follows:
+            progress.note_shown(follow)
         changes = (seen(follow, shown[follow.service_id], now, progress.policy) for follow in follows)
         await self._changes.tell(progress, changes, renew)
 
@@ -142,16 +142,26 @@ class RoundMaker:
         return (silent[first:] + silent[:first])[:_MOST_SILENT]
 
     async def _ask_for(self, progress: Progress, follows: Iterable[Follow], renew: Renew) -> None:
-        changes: list[Change | None] = []
+        changes: list[Change] = []
+        end: Ended | None = None
         for follow in follows:
-            changes.append(await self._looked_at(progress, follow))
-            if progress.absent > _MOST_ABSENT and progress.followed == 0:
-                raise Unanswered(_ALL_ABSENT)
-            if progress.unshown == _MOST_UNSHOWN:
+            try:
+                change = await self._looked_at(progress, follow)
+            except Ended as exc:
+                end = exc
                 break
+            changes += [] if change is None else [change]
+            if progress.absent > _MOST_ABSENT:
+                end = Unanswered(_ALL_ABSENT)
+                changes = [change for change in changes if change.follow.ending is not Ending.GONE]
+                break
+            if progress.unshown == _MOST_UNSHOWN:
+                end = Unanswered("the cloud does not show services one by one")
+                break
+        # What was seen is told also when the rest could not be.
         await self._changes.tell(progress, changes, renew)
-        if progress.unshown == _MOST_UNSHOWN:
-            raise Unanswered("the cloud does not show services one by one")
+        if end is not None:
+            raise end
 
     async def _looked_at(self, progress: Progress, follow: Follow) -> Change | None:
         progress.shown += 1
@@ -160,11 +170,11 @@ class RoundMaker:
         progress.unshown = 0 if isinstance(answer, Service | Listed) else progress.unshown + 1
         match answer:
             case Service():
-                progress.followed += 1
+                progress.note_shown(follow)
                 return seen(follow, answer, now, progress.policy)
             case Listed():
                 change = missing(follow, now, progress.policy)
-                progress.absent += change is not None and change.follow.status == GONE
+                progress.absent += change is not None and progress.is_elder(follow)
                 return change
             case _:
                 log.warning("follow.not_shown", service_id=follow.service_id, reason=answer.trouble.message)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from worker.core.answers import Service, Trouble
-from worker.core.following import Follow, Target
+from worker.core.following import Ending, Follow, Target
 from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, RequestKey, conclude
 from worker.ledger.opening import open_ledger
 
@@ -116,7 +116,7 @@ async def follow(ledger: Path | str) -> None:
     async with _opened(ledger) as writing:
         await writing.follows.begin(FOLLOWED)
         await writing.follows.begin(OVER)
-        await writing.follows.note([replace(OVER, status="ACTIVE", changes=1, is_over=True)])
+        await writing.follows.note([replace(OVER, status="ACTIVE", changes=1, is_over=True, ending=Ending.REACHED)])
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from tests.cli.record_book import (
 )
 from tests.cli.record_book import FIRST_AT as NOW
 from worker.cli.record_advice import what_next
+from worker.core.following import Ending
 from worker.core.job import Job, OutcomeKind, RequestKey
 from worker.core.records import Record
 
@@ -47,8 +48,17 @@ def test_it_says_who_does_what_next(job: Job, expected: str) -> None:
     assert expected in what_next(Record(job, NOW, NOW), NOW)
 
 
-def test_a_service_whose_following_is_over_needs_nothing() -> None:
-    followed = what_next(Record(CREATED, NOW, NOW, FOLLOWED), NOW)
-    over = what_next(Record(CREATED, NOW, NOW, replace(FOLLOWED, is_over=True)), NOW)
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (None, "The workers follow its status until it is "),
+        (Ending.REACHED, "Nothing; it is done."),
+        (Ending.FAILED, "A person deletes the service at the cloud; then its sender may order again"),
+        (Ending.GONE, "A person finds out who deleted the service"),
+        (Ending.DEADLINE, "Its time to be followed was over"),
+    ],
+)
+def test_of_a_followed_service_it_depends_on_how_that_ended(ending: Ending | None, expected: str) -> None:
+    follow = replace(FOLLOWED, is_over=ending is not None, ending=ending)
 
-    assert ("The workers follow", "Nothing; it is done.") == (followed[:18], over)
+    assert expected in what_next(Record(CREATED, NOW, NOW, follow), NOW)

@@ -127,6 +127,7 @@ class TestList:
                 "status": "PENDING_CREATE",
                 "changes": 0,
                 "is_over": False,
+                "ending": None,
                 "begun_at": "2026-03-01T12:00:00.000000Z",
                 "changed_at": "2026-03-01T12:00:00.000000Z",
                 "deadline_at": "2026-03-01T13:00:00.000000Z",
@@ -186,7 +187,7 @@ class TestList:
 
         assert "\x1b" not in said.out
         assert names == head.split()
-        assert ["order-1", "/billing", "created", "s-7", "ACTIVE", "over"] == settled.split()[:6]
+        assert ["order-1", "/billing", "created", "s-7", "ACTIVE", "reached"] == settled.split()[:6]
         assert in_doubt.startswith("order-3  /billing  in_doubt  ")
         assert in_doubt.endswith("  in_doubt: The answer was lost.")
 
@@ -285,7 +286,7 @@ class TestShow:
         assert ["until     active", "status    PENDING_CREATE", "changes   0", "is over   no"] == [
             line.strip() for line in followed[1:5]
         ]
-        assert "until it is active, to 2026-03-01 13:00:00Z at the latest" in said.out
+        assert "until it is active, or until 2026-03-01 13:00:00Z is over" in said.out
 
     def test_json_has_what_the_list_has_and_the_rest(self, requests: Requests) -> None:
         (shown,) = rows(requests("show", "order-3", "--json"))

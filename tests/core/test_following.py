@@ -16,7 +16,7 @@ from messages.envelope import Envelope, Request, decode_request, encode_request
 from messages.events import VpnServiceStatusChanged, event_id, routing_key
 from messages.requests import CreateVpnService
 from worker.core.answers import Service, Trouble
-from worker.core.following import GONE, Change, Follow, FollowPolicy, Target, begun, missing, seen, unanswered
+from worker.core.following import GONE, Change, Ending, Follow, FollowPolicy, Target, begun, missing, seen, unanswered
 from worker.core.job import Job, Outcome, OutcomeKind, RequestKey, conclude
 from worker.core.telling import status_event
 
@@ -159,6 +159,7 @@ class TestSeen:
             change.is_final,
             change.deadline_reached,
         )
+        assert is_final == (change.follow.ending is not None)
         assert (after(7), after(7), 1) == (change.occurred_at, change.follow.changed_at, change.follow.changes)
 
     def test_which_statuses_are_the_end_is_a_setting(self) -> None:
@@ -171,6 +172,7 @@ class TestSeen:
     def test_a_deadline_is_information_with_the_status_as_it_is(self) -> None:
         change = told(seen(a_follow(), a_service("PENDING_CREATE"), after(3600), POLICY))
 
+        assert Ending.DEADLINE is change.follow.ending
         assert (True, True, "PENDING_CREATE", "PENDING_CREATE", None) == (
             change.is_final,
             change.deadline_reached,
@@ -228,6 +230,7 @@ class TestMissing:
     def test_after_it_the_service_is_gone_for_good(self) -> None:
         change = told(missing(a_follow(), after(30), POLICY))
 
+        assert Ending.GONE is change.follow.ending
         assert (GONE, "PENDING_CREATE", True, False) == (
             change.follow.status,
             change.previous_status,
@@ -301,6 +304,20 @@ class TestStatusEvent:
         assert (None, "gone", "s-1") == (event.vpnservice, event.status, event.service_id)
         assert "service_gone" == (event.error.code if event.error else None)
         assert "vpnservice.status.gone" == routing_key(event)
+
+
+@pytest.mark.parametrize(
+    ("status", "late_s", "ending"),
+    [
+        ("ACTIVE", 0, Ending.REACHED),
+        ("ACTIVE", 9999, Ending.REACHED),
+        ("ERROR", 9999, Ending.FAILED),
+        ("BUILD", 9999, Ending.DEADLINE),
+        ("BUILD", 0, None),
+    ],
+)
+def test_it_is_kept_why_following_ended(status: str, late_s: float, ending: Ending | None) -> None:
+    assert ending is told(seen(a_follow(), a_service(status), after(late_s), POLICY)).follow.ending
 
 
 def test_a_trouble_is_only_told_of_failures() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.ledger.jobs import COUNTS, NOW, TEXTS, after
-from worker.core.following import Follow, Target
+from worker.core.following import Ending, Follow, Target
 from worker.core.job import RequestKey
 from worker.core.rounds import Round
 
@@ -41,7 +41,10 @@ def told(follow: Follow, status: str | None, at_s: float, *, is_over: bool = Fal
     """
     The follow once that status was told.
     """
-    return replace(follow, status=status, changed_at=after(at_s), changes=follow.changes + 1, is_over=is_over)
+    ending = Ending.REACHED if is_over else None
+    return replace(
+        follow, status=status, changed_at=after(at_s), changes=follow.changes + 1, is_over=is_over, ending=ending
+    )
 
 
 # A float of seconds holds the microseconds of this century.
@@ -54,6 +57,7 @@ FOLLOW_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "tenant_id": st.none() | TEXTS.filter(bool),
     "service_id": TEXTS.filter(bool),
     "target": st.sampled_from(Target),
+    "ending": st.none() | st.sampled_from(Ending),
     "status": STATUSES,
     "begun_at": MOMENTS,
     "changed_at": MOMENTS,

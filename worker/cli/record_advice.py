@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from worker.cli.tables import age, clock
+from worker.core.following import Ending
 from worker.core.job import Job, Outcome, OutcomeKind, Phase
 from worker.core.records import Record
 
@@ -57,10 +58,18 @@ def _under_way(job: Job, now: datetime) -> str:
 
 def _created(record: Record) -> str:
     follow = record.follow
-    if follow is None or follow.is_over:
+    if follow is None or follow.ending is Ending.REACHED:
         return "Nothing; it is done."
-    target = f"until it is {follow.target.value}"
-    return f"The workers follow its status {target}, to {clock(follow.deadline_at)} at the latest."
+    match follow.ending:
+        case Ending.FAILED:
+            return "A person deletes the service at the cloud; then its sender may order again, under a new id."
+        case Ending.GONE:
+            return "A person finds out who deleted the service; its sender may order again, under a new id."
+        case Ending.DEADLINE:
+            return "Its time to be followed was over; nobody looks at its status any more, and the service is there."
+        case _:
+            target = f"until it is {follow.target.value}"
+            return f"The workers follow its status {target}, or until {clock(follow.deadline_at)} is over."
 
 
 def _failed(job: Job, outcome: Outcome) -> str:

@@ -78,15 +78,22 @@ def _follow_row(follow: Follow) -> dict[str, object]:
         "status": follow.status,
         "changes": follow.changes,
         "is_over": follow.is_over,
+        "ending": follow.ending.value if follow.ending else None,
         "begun_at": written(follow.begun_at),
         "changed_at": written(follow.changed_at),
         "deadline_at": written(follow.deadline_at),
     }
 
 
+def _followed(follow: Follow) -> str:
+    if not follow.is_over:
+        return "yes"
+    return follow.ending.value if follow.ending else "over"
+
+
 def _cells(record: Record, now: datetime) -> tuple[str, ...]:
     job, trouble = record.job, trouble_of(record)
-    followed = "" if record.follow is None else "over" if record.follow.is_over else "yes"
+    followed = "" if record.follow is None else _followed(record.follow)
     told = (job.key.id, job.key.source, record.state, job.service_id, record.status, followed)
     words = f"{trouble.code}: {trouble.message}" if trouble else None
     return (*map(cell, told), age(record.recorded_at, now), cell(job.attempts), cell(words))

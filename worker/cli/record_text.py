@@ -102,6 +102,7 @@ def _follow_lines(follow: Follow) -> list[str]:
         "status": follow.status,
         "changes": follow.changes,
         "is over": "yes" if follow.is_over else "no",
+        "ended by": follow.ending.value if follow.ending else None,
         "begun": written(follow.begun_at),
         "changed": written(follow.changed_at),
         "deadline": written(follow.deadline_at),

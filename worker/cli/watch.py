@@ -14,6 +14,7 @@ from worker.cli.words import printable
 
 if TYPE_CHECKING:
     from messages.envelope import Envelope
+    from messages.events import VpnServiceEvent
     from worker.settings import BrokerSettings
 
 _AGAIN_S = 1.0
@@ -79,9 +80,19 @@ def _show(envelope: Envelope, *, is_json: bool) -> None:
         typer.echo(f"(not an event of ours: {exc})", err=True)
         return
     what = event.type.removeprefix("vpn.vpnservice.").removesuffix(".v1")
-    told = [event.service_id, event.status, event.error.message if event.error else None]
+    told = [event.service_id, _status_words(event), event.error.message if event.error else None]
     words = "  ".join(printable(part) for part in told if part)
     typer.echo(f"{event.occurred_at:%H:%M:%S}  {what:<16}  {printable(event.request_id or '(no id)')}  {words}")
+
+
+def _status_words(event: VpnServiceEvent) -> str | None:
+    from messages.events import VpnServiceStatusChanged
+
+    if not isinstance(event, VpnServiceStatusChanged):
+        return event.status
+    if event.deadline_reached:
+        return f"{event.status} still, its time is over"
+    return f"{event.previous_status} -> {event.status}{', final' if event.is_final else ''}"
 
 
 def _as_json(envelope: Envelope) -> str:

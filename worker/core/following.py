@@ -30,6 +30,17 @@ class Target(Enum):
     ACTIVE = "active"
 
 
+class Ending(Enum):
+    """
+    Why following a service ended: its target was reached, it failed, it is gone, or its time was over.
+    """
+
+    REACHED = "reached"
+    FAILED = "failed"
+    GONE = "gone"
+    DEADLINE = "deadline"
+
+
 @dataclass(frozen=True, slots=True)
 class FollowPolicy:
     """
@@ -85,6 +96,7 @@ class Follow:
         deadline_at: until when it is followed.
         changes: how many status events were told.
         is_over: the last of them was told.
+        ending: why it is over.
         attempts, reconciled: of the job, for the events.
         correlation_id, extensions, traceparent, tracestate: of the request, for the events.
     """
@@ -100,6 +112,7 @@ class Follow:
     deadline_at: datetime
     changes: int = 0
     is_over: bool = False
+    ending: Ending | None = None
     attempts: int = 0
     reconciled: bool = False
     correlation_id: str | None = None
@@ -222,13 +235,11 @@ def seen(follow: Follow, service: Service, now: datetime, policy: FollowPolicy) 
     is_end = policy.is_end(follow.target, service.status)
     # 2. Anything else is told, also what nobody has heard of.
     is_late = now >= follow.deadline_at and not is_end
-    trouble = None
+    ending, trouble = Ending.REACHED if is_end else Ending.DEADLINE if is_late else None, None
     if policy.is_failure(service.status):
         words = f"The cloud reports the service as {service.status}."
-        trouble = Trouble("service_failed", words)
-    return Change(
-        _told(follow, service.status, now, is_over=is_end or is_late), follow.status, now, service, is_late, trouble
-    )
+        ending, trouble = Ending.FAILED, Trouble("service_failed", words)
+    return Change(_told(follow, service.status, now, ending), follow.status, now, service, is_late, trouble)
 
 
 def missing(follow: Follow, now: datetime, policy: FollowPolicy) -> Change | None:
@@ -245,7 +256,7 @@ def missing(follow: Follow, now: datetime, policy: FollowPolicy) -> Change | Non
     if now < follow.begun_at + timedelta(seconds=policy.grace_s):
         return _timed_out(follow, None, now) if now >= follow.deadline_at else None
     trouble = Trouble("service_gone", "The cloud does not know the service any more.")
-    return Change(_told(follow, GONE, now, is_over=True), follow.status, now, trouble=trouble)
+    return Change(_told(follow, GONE, now, Ending.GONE), follow.status, now, trouble=trouble)
 
 
 def unanswered(follow: Follow, now: datetime) -> Change | None:
@@ -263,8 +274,11 @@ def unanswered(follow: Follow, now: datetime) -> Change | None:
 
 
 def _timed_out(follow: Follow, service: Service | None, now: datetime) -> Change:
-    return Change(_told(follow, follow.status, now, is_over=True), follow.status, now, service, deadline_reached=True)
+    return Change(
+        _told(follow, follow.status, now, Ending.DEADLINE), follow.status, now, service, deadline_reached=True
+    )
 
 
-def _told(follow: Follow, status: str | None, now: datetime, *, is_over: bool) -> Follow:
-    return replace(follow, status=status, changed_at=now, changes=follow.changes + 1, is_over=is_over)
+def _told(follow: Follow, status: str | None, now: datetime, ending: Ending | None) -> Follow:
+    is_over = ending is not None
+    return replace(follow, status=status, changed_at=now, changes=follow.changes + 1, is_over=is_over, ending=ending)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from worker.core.following import Follow, Target
+from worker.core.following import Ending, Follow, Target
 from worker.core.job import RequestKey
 
 log = structlog.get_logger()
@@ -53,6 +53,8 @@ def to_follow_row(follow: Follow) -> FollowRow:
     Its status is escaped, since it alone comes from an answer that no job was written with: any text will do.
     """
     doc: dict[str, Any] = {name: told for name in _PLAIN if (told := getattr(follow, name)) is not None}
+    if follow.ending is not None:
+        doc["ending"] = follow.ending.value
     doc |= {"target": follow.target.value, "begun_at": follow.begun_at, "extensions": dict(follow.extensions)}
     return FollowRow(
         source=follow.source,
@@ -87,6 +89,7 @@ def from_follow_row(row: FollowRow) -> Follow:
         deadline_at=row.deadline_at,
         changes=row.changes,
         is_over=row.is_over,
+        ending=Ending(read["ending"]) if "ending" in read else None,
         extensions=read["extensions"],
         **{name: read[name] for name in _PLAIN if name in read},
     )

@@ -144,7 +144,7 @@ def is_statuses(text: str) -> str:
     """
     for status in text.split(","):
         if not status.strip() or not status.strip().isprintable():
-            raise ValueError("must be statuses with commas between, such as ACTIVE,DOWN")
+            raise ValueError("must be statuses with commas between")
     return text
 
 
