@@ -97,12 +97,11 @@ class ChangeTeller:
         )
 
     async def _hold(self, progress: Progress, renew: Renew) -> None:
-        now = self._clock.now()
-        if (now - progress.held_at).total_seconds() < progress.lease_s * _FRESH_SHARE:
-            return
-        if not await renew(now):
-            raise Ended("another worker has taken the round over")
-        progress.held_at = now
+        # Asked again after a renewal that took long: the lease runs from before it.
+        while ((now := self._clock.now()) - progress.held_at).total_seconds() >= progress.lease_s * _FRESH_SHARE:
+            if not await renew(now):
+                raise Ended("another worker has taken the round over")
+            progress.held_at = now
 
 
 def _is_told(task: asyncio.Task[None], change: Change) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -70,6 +71,8 @@ class Follower:
         """
         Goes on until it is cancelled; begins nothing any more while the process stops.
         """
+        with suppress(LedgerError):
+            log.info("follow.started", followed=await self._follows.count())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run(is_ailing=False), name="follower")
             group.create_task(self._run(is_ailing=True), name="follower-ailing")
@@ -104,11 +107,12 @@ class Follower:
                 return min(left_s, _LOOK_S, self._policy.least_interval_s)
             # It is ours only if nobody has made it since it was read.
             if not self._gate.is_stopping and await self._follows.take(tour, now):
-                await self._make(tour)
+                await self._make(tour, taken_at=now)
         return min(_LOOK_S, self._policy.least_interval_s)
 
-    async def _make(self, tour: Round) -> None:
-        progress = Progress(tour, self._clock.now(), self._policy, self._lease_s)
+    async def _make(self, tour: Round, taken_at: datetime) -> None:
+        # From before the lease was taken: the ledger may have been slow.
+        progress = Progress(tour, taken_at, self._policy, self._lease_s)
         try:
             async with self._kept(tour, progress):
                 await self._maker.make(progress, lambda now: self._follows.renew(tour, now))

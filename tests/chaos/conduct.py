@@ -7,12 +7,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.audit import Asked, Evidence
-from tests.chaos.crew import entries
+from tests.chaos.evidence import Asked, Evidence, unfinished
+from tests.chaos.logged import count_logged
 from tests.chaos.plan import Kind, Order, Plan
 from tests.chaos.publish import Publisher
 from tests.chaos.reading import EventReader, left, waiting
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from worker.core.job import Job
 
 _TELL_EVERY_S = 15.0
+#: From the last outcome to the last status: a journey, a lease that somebody died with, and a round or two.
+_FOLLOW_S = 60.0
 _CALM_S = 60.0
 _POLL_S = 0.5
 #: Blows may wait for each other, and a publisher for its broker; this much longer than planned is still in order.
@@ -44,7 +46,7 @@ class Result:
         troubles: what did not go as planned, in words; any of them fails the run.
         ends: how the workers' processes ended.
         cloud: calls and faults as the simulated cloud counted them.
-        logged: how often the workers logged each event; looks and reconciled outcomes have entries of their own.
+        logged: how often the workers logged each event, and the entries that `count_logged` adds.
         sent: messages handed to the broker by the publisher; `unconfirmed` of them without a confirm.
         lasted_s: from the first request to the last outcome.
         versions: of the programs that ran.
@@ -79,8 +81,11 @@ async def conduct(plan: Plan, folder: Path, talk: Talk) -> Result:
             teller.cancel()
             talk("  The storm is over; waiting for every outcome.")
             reader = EventReader(world.broker.amqp_url, world.routes)
-            troubles += await _settle(plan, world, publisher, reader)
+            troubles += await _settle(plan, publisher, reader)
             lasted_s = loop.time() - started_s
+            talk("  Waiting for every service to come to its end.")
+            troubles += await _follow_up(reader)
+            troubles += await _calm_down(world)
         await world.crew.stop()
         troubles += [
             f"a worker ended with status {status} when it was stopped" for status in world.crew.last_statuses if status
@@ -92,7 +97,7 @@ async def conduct(plan: Plan, folder: Path, talk: Talk) -> Result:
             troubles.append(
                 f"out of time: {len(open_refs)} requests have no outcome after {plan.pace.settle_s:g} s more"
             )
-        logged = _count_logged(world.crew.log_files())
+        logged = count_logged(world.crew.log_files())
         if mistakes := logged["(error)"]:
             troubles.append(f"the workers logged {mistakes} unforeseen errors (level error, or an exception)")
         return Result(
@@ -137,7 +142,7 @@ async def _publish(world: World, publisher: Publisher, order: Order, *, is_first
     publisher.publish(order)
 
 
-async def _settle(plan: Plan, world: World, publisher: Publisher, reader: EventReader) -> list[str]:
+async def _settle(plan: Plan, publisher: Publisher, reader: EventReader) -> list[str]:
     asked = {order.ref for order in plan.orders}
 
     def is_over() -> bool:
@@ -150,20 +155,25 @@ async def _settle(plan: Plan, world: World, publisher: Publisher, reader: EventR
         troubles.append("the publisher's thread has ended: a fault of the harness")
     if publisher.backlog:
         troubles.append(f"out of time: {publisher.backlog} messages of the publisher are not confirmed")
-    if not await _calm(world):
-        counts = await waiting(world.broker.amqp_url, world.routes)
-        troubles.append(f"copies still wait after {_CALM_S:g} s more: {counts}")
     return troubles
 
 
-async def _calm(world: World) -> bool:
+async def _follow_up(reader: EventReader) -> list[str]:
+    if await reader.until(lambda: not unfinished(reader.told, reader.changed), _FOLLOW_S):
+        return []
+    refs = sorted(unfinished(reader.told, reader.changed))
+    words = f"out of time: {len(refs)} services have no final status event after {_FOLLOW_S:g} s more"
+    return [f"{words}, {refs[0]} among them"]
+
+
+async def _calm_down(world: World) -> list[str]:
     loop = asyncio.get_running_loop()
     end_s = loop.time() + _CALM_S
-    while await waiting(world.broker.amqp_url, world.routes):
+    while counts := await waiting(world.broker.amqp_url, world.routes):
         if loop.time() > end_s:
-            return False
+            return [f"copies still wait after {_CALM_S:g} s more: {counts}"]
         await asyncio.sleep(_POLL_S)
-    return True
+    return []
 
 
 async def _gather(plan: Plan, world: World, publisher: Publisher, reader: EventReader) -> Evidence:
@@ -178,6 +188,7 @@ async def _gather(plan: Plan, world: World, publisher: Publisher, reader: EventR
         services=tuple((service["id"], service["router_id"]) for service in state["services"]),
         waiting=waits,
         dead=dead,
+        changed=reader.changed,
     )
     ledger = await open_ledger(world.ledger_url, "chaos", _LEASE_S)
     try:
@@ -185,31 +196,11 @@ async def _gather(plan: Plan, world: World, publisher: Publisher, reader: EventR
         counts = await ledger.counts()
     finally:
         await ledger.close()
-    return Evidence(
-        evidence.asked,
-        evidence.told,
-        evidence.services,
-        evidence.waiting,
-        evidence.dead,
-        {ref: _state(job) for ref, job in jobs.items()},
-        counts,
-    )
+    return replace(evidence, jobs={ref: _state(job) for ref, job in jobs.items()}, counts=counts)
 
 
 def _state(job: Job) -> str:
     return job.outcome.kind.value if job.phase is Phase.DONE and job.outcome else job.phase.value
-
-
-def _count_logged(log_files: list[Path]) -> Counter[str]:
-    counted: Counter[str] = Counter()
-    for log_file in log_files:
-        for entry in entries(log_file):
-            event = str(entry.get("event"))
-            counted[event] += 1
-            counted["(looked)"] += event == "api.answered" and entry.get("call") == "list"
-            counted["(reconciled)"] += event == "request.created" and bool(entry.get("reconciled"))
-            counted["(error)"] += "exception" in entry or entry.get("level") in {"error", "critical"}
-    return counted
 
 
 async def _tell(plan: Plan, publisher: Publisher, weather: Weather, talk: Talk) -> None:

@@ -5,10 +5,14 @@ The plan of a run: every request with its fate, every blow with its moment. Pure
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Whose services are asked for; None for requests that name nobody. Each has rounds of its own in which its followed
+#: services are looked at, so several workers make some at the same time.
+TENANTS = (None, "chaos-east", "chaos-west")
 #: At most so many requests are published just before a blow, so that it falls into work.
 _BURST = 40
 #: Share of all requests that come in bursts; the others are spread evenly.
@@ -90,6 +94,8 @@ class Pace:
         freeze_s: how long broker or worker are frozen; longer than twice the heartbeat, and than a lease.
         heartbeat_s: of the workers' connections.
         weather_s: the longest storm, outage or alarm.
+        build_s, active_s: the age at which a service gets each status.
+        journey_spread_s: so much later at most.
     """
 
     length_s: float
@@ -99,6 +105,9 @@ class Pace:
     freeze_s: float = 18.0
     heartbeat_s: int = 5
     weather_s: float = 5.0
+    build_s: float = 3.0
+    active_s: float = 8.0
+    journey_spread_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +155,13 @@ class Order:
         The router it is for, which no other request has.
         """
         return f"router-{self.ref}"
+
+    @property
+    def tenant_id(self) -> str | None:
+        """
+        Whose service is asked for.
+        """
+        return TENANTS[zlib.crc32(self.ref.encode()) % len(TENANTS)]
 
 
 @dataclass(frozen=True, slots=True)

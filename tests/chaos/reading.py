@@ -5,6 +5,7 @@ What the broker holds after the storm: the events of the audit queue, and what s
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING
 import pika
 
 from messages.routes import RUNGS
+from tests.chaos.evidence import Changed, Told
 from tests.chaos.publish import connect
-from tests.chaos.wire import told
+from tests.chaos.wire import event
 
 if TYPE_CHECKING:
     from messages.routes import Routes
-    from tests.chaos.audit import Told
 
 _BATCH = 500
 _PAUSE_S = 0.2
@@ -50,20 +51,28 @@ def declare_audit_queue(amqp_url: str, routes: Routes) -> None:
 
 class EventReader:
     """
-    Takes the outcomes out of the audit queue; what it took it keeps.
+    Takes the events out of the audit queue; outcomes and status events it keeps.
     """
 
     def __init__(self, amqp_url: str, routes: Routes) -> None:
         self._amqp_url = amqp_url
         self._queue = audit_queue(routes)
-        self._told: dict[str, Told] = {}
+        self._places = itertools.count()
+        self._kept: dict[str, Told | Changed] = {}
 
     @property
     def told(self) -> tuple[Told, ...]:
         """
-        Every copy of an outcome so far, each once.
+        Every copy of an outcome so far, each once, in the order of the queue.
         """
-        return tuple(self._told.values())
+        return tuple(one for one in self._kept.values() if isinstance(one, Told))
+
+    @property
+    def changed(self) -> tuple[Changed, ...]:
+        """
+        Every copy of a status event so far, each once, in the order of the queue.
+        """
+        return tuple(one for one in self._kept.values() if isinstance(one, Changed))
 
     async def until(self, claim: Callable[[], bool], timeout_s: float) -> bool:
         """
@@ -78,9 +87,10 @@ class EventReader:
             channel = connection.channel()
             while True:
                 for body, properties in _taken(channel, self._queue):
-                    event = told(body, properties)
-                    if event is not None:
-                        self._told.setdefault(event.copy, event)
+                    one = event(body, properties, next(self._places))
+                    if one is not None:
+                        # Whatever the broker hands out twice keeps its first place.
+                        self._kept.setdefault(one.copy, one)
                 if claim():
                     return True
                 if time.monotonic() > end:

@@ -13,9 +13,11 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
-from tests.chaos.audit import CREATED, FAILED, IN_DOUBT, REJECTED, RULES, Violation, in_doubt
+from tests.chaos.audit import in_doubt
 from tests.chaos.conduct import Result
+from tests.chaos.evidence import CREATED, FAILED, IN_DOUBT, JOURNEY, REJECTED, followed
 from tests.chaos.plan import Kind
+from tests.chaos.rules import RULES, Violation
 
 BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
 _HISTORY_LINES = 60
@@ -38,7 +40,7 @@ def tables(result: Result, violations: Sequence[Violation]) -> str:
         (
             _table(("what must never be", "found"), ((words, broken[rule]) for rule, words in RULES.items())),
             _table(("what was done", "times"), _blows(result)),
-            _table(("what came of it", ""), _figures(result)),
+            _table(("what came of it", ""), (*_figures(result), *_following(result))),
         )
     )
 
@@ -127,6 +129,33 @@ def _figures(result: Result) -> Iterable[tuple[str, object]]:
     yield "dead letters", len(world.dead)
     yield "... of them of requests that have no outcome", len(set(world.unsettled) & set(world.dead))
     yield "seconds from publish to outcome, p50 / p90 / p99 / longest", _times(result)
+
+
+def _following(result: Result) -> Iterable[tuple[str, object]]:
+    world, log = result.evidence, result.logged
+    events = [one for each in world.status_events.values() for one in each]
+    statuses = Counter(one.status for one in events)
+    yield "services followed", len(followed(world.told))
+    for status in sorted(statuses, key=str):
+        yield f"status events that tell `{status}`", statuses[status]
+    yield "services of which every status on the way was told", _whole_ways(result)
+    yield "further copies of status events, same `ce-id`", len(world.changed) - len(events)
+    yield "rounds in which a tenant's followed services were looked at", log["follow.round"]
+    yield "... by another worker process than the tenant's round before", log["(round by another)"]
+    yield "... cut short, or told by the cloud to be calm", log["(round broken off)"]
+    yield "... given up, since another worker had taken the round over", log["(round lost)"]
+    yield "list calls of these rounds that were answered", log["(pages)"]
+    yield "show calls", result.cloud["calls"]["show"]
+
+
+def _whole_ways(result: Result) -> int:
+    created = result.evidence.created
+    ways = {
+        ref: (created[ref].status, *(one.status for one in events))
+        for ref, events in result.evidence.status_events.items()
+        if ref in created
+    }
+    return sum(way == JOURNEY for way in ways.values())
 
 
 def _times(result: Result) -> str:

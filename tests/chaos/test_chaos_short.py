@@ -16,7 +16,18 @@ from tests.chaos.report import faults, tables
 from worker.sandbox.node import server_script
 from worker.sandbox.postgres_server import server_programs
 
-PACE = Pace(length_s=16, settle_s=90, api_timeout_s=1.5, late_s=2.5, freeze_s=6, heartbeat_s=2, weather_s=1.5)
+PACE = Pace(
+    length_s=16,
+    settle_s=90,
+    api_timeout_s=1.5,
+    late_s=2.5,
+    freeze_s=6,
+    heartbeat_s=2,
+    weather_s=1.5,
+    build_s=0.5,
+    active_s=2.0,
+    journey_spread_s=1.0,
+)
 #: Shared out between the two runs, so that each is short and nothing is left out.
 _CALM_NETWORK = frozenset(
     {Kind.WORKER_KILL, Kind.BROKER_FREEZE, Kind.BROKER_CUT_HALF, Kind.API_CUT, Kind.API_FREEZE, Kind.LOGIN}

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.chaos.plan import DATABASE_KINDS, Fate, Kind, Pace, Size, make_plan
+from tests.chaos.plan import DATABASE_KINDS, TENANTS, Fate, Kind, Pace, Size, make_plan
 from tests.chaos.world import worker_settings
 from worker.settings import Settings
 
@@ -31,6 +31,7 @@ def test_as_many_requests_and_kills_as_asked_for() -> None:
     assert 20 == blows[Kind.WORKER_KILL] + blows[Kind.BROKER_KILL]
     assert set(Kind) == set(blows)
     assert set(Fate) == {order.fate for order in plan.orders}
+    assert set(TENANTS) == {order.tenant_id for order in plan.orders}
     assert {0, 1, 2} == {blow.worker for blow in plan.blows if blow.kind is Kind.WORKER_KILL}
 
 
@@ -76,3 +77,6 @@ def test_the_workers_settings_outlast_what_the_run_does_to_them(pace: Pace) -> N
     assert settings.stranger_window_s > settings.api_timeout_s
     assert settings.lease_s > settings.api_timeout_s
     assert pace.freeze_s > 2 * pace.heartbeat_s
+    # Nobody's time is over before the audit, and every status is there for a look or two.
+    assert settings.follow_deadline_s > pace.settle_s
+    assert settings.follow_interval_s < pace.active_s - pace.build_s

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chaos.audit import Violation
 from tests.chaos.report import BEGIN, END, history, write_page
+from tests.chaos.rules import Violation
 
 if TYPE_CHECKING:
     from pathlib import Path

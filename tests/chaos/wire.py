@@ -12,7 +12,7 @@ from typing import Any
 
 import pika
 
-from tests.chaos.audit import OUTCOMES, Told
+from tests.chaos.evidence import CHANGED, OUTCOMES, Changed, Told
 from tests.chaos.plan import Fate, Order
 
 TYPE = "vpn.vpnservice.create.v1"
@@ -56,6 +56,8 @@ def message(order: Order) -> tuple[bytes, pika.BasicProperties]:
 
 def _body(order: Order) -> bytes:
     spec: dict[str, object] = {"router_id": order.router_id, "name": _NAMES.get(order.fate, order.ref)}
+    if order.tenant_id is not None:
+        spec["tenant_id"] = order.tenant_id
     if order.fate is Fate.INVALID:
         match zlib.crc32(order.ref.encode()) % 4:
             case 0:
@@ -69,25 +71,54 @@ def _body(order: Order) -> bytes:
     return json.dumps({"vpnservice": spec}).encode()
 
 
-def told(body: bytes, properties: pika.BasicProperties) -> Told | None:
+def event(body: bytes, properties: pika.BasicProperties, place: int) -> Told | Changed | None:
     """
-    The event in a message as far as the audit needs it; None for one that is no outcome.
+    The event in a message as far as the audit needs it; None for one that tells neither an outcome nor a status.
+
+    Args:
+        body, properties: of the message.
+        place: in the queue of all events.
     """
-    headers: dict[str, Any] = dict(properties.headers or {})
-    outcome = OUTCOMES.get(str(headers.get("ce-type")))
-    if outcome is None:
-        return None
+    event_type = str((properties.headers or {}).get("ce-type"))
+    if event_type == CHANGED:
+        return _changed(body, properties, place)
+    if event_type in OUTCOMES:
+        return _told(OUTCOMES[event_type], body, properties, place)
+    return None
+
+
+def _changed(body: bytes, properties: pika.BasicProperties, place: int) -> Changed:
+    data = json.loads(body)
+    return Changed(
+        copy=str(properties.message_id),
+        event_id=_event_id(properties),
+        ref=str(properties.correlation_id),
+        service_id=data["service_id"],
+        status=data["status"],
+        previous_status=data["previous_status"],
+        is_final=data["is_final"],
+        place=place,
+    )
+
+
+def _told(outcome: str, body: bytes, properties: pika.BasicProperties, place: int) -> Told:
     data = json.loads(body)
     occurred_at = datetime.fromisoformat(data["occurred_at"])
     # The broker's own timestamp has whole seconds; an event told late counts from then.
     sent_at = datetime.fromtimestamp(int(properties.timestamp or 0), UTC)
     return Told(
         copy=str(properties.message_id),
-        event_id=str(headers.get("ce-id")),
+        event_id=_event_id(properties),
         ref=str(properties.correlation_id),
         outcome=outcome,
         service_id=data.get("service_id"),
         reconciled=bool(data.get("reconciled")),
         attempts=int(data.get("attempts", 0)),
         at_s=max(occurred_at, sent_at).timestamp(),
+        status=data.get("status"),
+        place=place,
     )
+
+
+def _event_id(properties: pika.BasicProperties) -> str:
+    return str((properties.headers or {}).get("ce-id"))

@@ -18,6 +18,7 @@ from aiohttp import ClientSession, ClientTimeout
 
 from messages.routes import Routes
 from tests.chaos.crew import Crew
+from tests.chaos.evidence import ACTIVE, BUILD
 from tests.chaos.plan import Pace, Plan
 from tests.chaos.reading import declare_audit_queue
 from tests.chaos.relay import Relay
@@ -122,7 +123,7 @@ async def open_world(plan: Plan, folder: Path, talk: Talk) -> AsyncIterator[Worl
         broker = await stack.enter_async_context(private_broker(folder / "rabbitmq", talk))
         await apply_topology(broker.amqp_url, routes)
         declare_audit_queue(broker.amqp_url, routes)
-        cloud = await _open_cloud(stack, plan.seed, folder)
+        cloud = await _open_cloud(stack, plan, folder)
         for rule in RULES:
             await cloud.add_fault(rule)
         broker_relay = await stack.enter_async_context(Relay(broker.port))
@@ -157,6 +158,8 @@ def worker_settings(pace: Pace) -> dict[str, object]:
         "auth": "token",
         "auth_token": _TOKEN,
         "log_format": "json",
+        # Rounds in which nobody's status has changed are to be counted as well.
+        "log_level": "debug",
         "concurrency": 20,
         "api_timeout_s": pace.api_timeout_s,
         "api_connect_timeout_s": min(2.0, pace.api_timeout_s),
@@ -168,13 +171,26 @@ def worker_settings(pace: Pace) -> dict[str, object]:
         "pause_s": 2,
         "delayed_after_s": 20,
         "shutdown_grace_s": 20,
+        "follow": "settled",
+        "follow_interval_s": 1,
+        "follow_interval_max_s": 5,
+        # This cloud shows a service from the moment it is made: one that is taken for gone is a fault of ours.
+        "follow_grace_s": 1,
     }
 
 
-async def _open_cloud(stack: AsyncExitStack, seed: int, folder: Path) -> CloudProcess:
+def journey_flags(pace: Pace) -> list[str]:
+    """
+    The simulator's flags for how statuses move.
+    """
+    journey = f"{BUILD}@{pace.build_s:g},{ACTIVE}@{pace.active_s:g}"
+    return ["--journey", journey, "--journey-spread", f"{pace.journey_spread_s:g}"]
+
+
+async def _open_cloud(stack: AsyncExitStack, plan: Plan, folder: Path) -> CloudProcess:
     # No limit of services for a router: that limit would hide a service created twice.
     command = ["simulate", "--port", "0", "--services-per-vpc", "0", "--latency-ms", str(_LATENCY_MS)]
-    argv = [sys.executable, "-m", "worker", *command, "--seed", str(seed)]
+    argv = [sys.executable, "-m", "worker", *command, *journey_flags(plan.pace), "--seed", str(plan.seed)]
     child = Child(
         argv, log_file=folder / "simulator.log", env=dict(os.environ) | {"VPN_WORKER_SIMULATOR_TOKEN": _TOKEN}
     )
