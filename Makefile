@@ -33,9 +33,10 @@ chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut
 	@CORE_TREE_FAULTS=6 $(BIN)/python -m pytest --quiet tests/core/test_core_model.py
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-bench: .venv/.installed-dev ## API calls for each service, and where the adaptive limit settles; 12 minutes
+bench: .venv/.installed-dev ## API calls for each service, the price of following, where the adaptive limit settles; 25 minutes
 	@$(BIN)/python -m benchmarks.adaptive_limit
 	@$(BIN)/python -m benchmarks.fair_weather $(ARGS)
+	@$(BIN)/python -m benchmarks.following
 
 check: .venv/.installed-dev ## format, lint, types and import rules
 	@echo "ruff format" && $(BIN)/ruff format --quiet --check $(SOURCES)

@@ -5,10 +5,11 @@ What a benchmark runs on: a simulated cloud with its identity service and a work
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,14 +60,18 @@ class Stage:
     Attributes:
         amqp_url: of the broker.
         routes: the names at the broker, of this stage alone.
+        cloud_url: where the cloud listens.
         worker: its process.
     """
 
-    def __init__(self, amqp_url: str, routes: Routes, cloud_url: str, worker: Child) -> None:
+    def __init__(
+        self, amqp_url: str, routes: Routes, cloud_url: str, worker: Child, start: Callable[[], Awaitable[Child]]
+    ) -> None:
         self.amqp_url = amqp_url
         self.routes = routes
+        self.cloud_url = cloud_url
         self.worker = worker
-        self._cloud_url = cloud_url
+        self._start = start
 
     async def stop_worker(self) -> int:
         """
@@ -74,16 +79,18 @@ class Stage:
         """
         return await self.worker.stop(_STOP_GRACE_S)
 
+    async def replace_worker(self) -> None:
+        """
+        Ends the worker in good order; another one is consuming, with the same ledger and a log of its own.
+        """
+        await self.stop_worker()
+        self.worker = await self._start()
+
     async def counts(self) -> CloudCounts:
         """
         What the cloud has counted until now.
         """
-        async with (
-            ClientSession(timeout=ClientTimeout(total=_STATE_TIMEOUT_S)) as session,
-            session.get(f"{self._cloud_url}/_simulator/state") as answer,
-        ):
-            answer.raise_for_status()
-            state: dict[str, Any] = await answer.json()
+        state = await self._state()
         calls = state["calls"]
         return CloudCounts(
             creates=calls.get("create", 0),
@@ -94,6 +101,21 @@ class Stage:
             services=len(state["services"]),
             peak_at_once=state["peak_working"] + state["peak_waiting"],
         )
+
+    async def service_ids(self) -> list[str]:
+        """
+        The ids of the services there are, oldest first.
+        """
+        return [service["id"] for service in (await self._state())["services"]]
+
+    async def _state(self) -> dict[str, Any]:
+        async with (
+            ClientSession(timeout=ClientTimeout(total=_STATE_TIMEOUT_S)) as session,
+            session.get(f"{self.cloud_url}/_simulator/state") as answer,
+        ):
+            answer.raise_for_status()
+            state: dict[str, Any] = await answer.json()
+            return state
 
 
 @asynccontextmanager
@@ -129,10 +151,22 @@ async def staged(
             "log_format": "json",
         }
         environment = _environment(usual | dict(settings))
-        worker = Child([*_COMMAND, "run"], log_file=folder / "worker.log", env=environment)
-        await stack.enter_async_context(worker)
-        await worker.ready_line("{", _READY_S)
-        yield Stage(amqp_url, routes, cloud_url, worker)
+        numbers = itertools.count(2)
+        worker = await _open_worker(stack, folder / "worker.log", environment)
+        yield Stage(
+            amqp_url,
+            routes,
+            cloud_url,
+            worker,
+            lambda: _open_worker(stack, folder / f"worker-{next(numbers)}.log", environment),
+        )
+
+
+async def _open_worker(stack: AsyncExitStack, log_file: Path, environment: Mapping[str, str]) -> Child:
+    worker = Child([*_COMMAND, "run"], log_file=log_file, env=environment)
+    await stack.enter_async_context(worker)
+    await worker.ready_line("{", _READY_S)
+    return worker
 
 
 async def _open_cloud(stack: AsyncExitStack, folder: Path, flags: Sequence[str]) -> str:

@@ -125,14 +125,18 @@ async def open_traffic(stage: Stage) -> AsyncIterator[Traffic]:
         yield Traffic(sender, tap)
 
 
-def orders() -> Iterator[tuple[str, Envelope]]:
+def orders(follow: str | None = None) -> Iterator[tuple[str, Envelope]]:
     """
     Requests without end, each for a router of its own.
+
+    Args:
+        follow: how far their services are to be followed; None leaves it to the worker.
     """
+    extensions = None if follow is None else {"follow": follow}
     while True:
         request_id = str(uuid.uuid4())
         body = {"vpnservice": {"router_id": str(uuid.uuid4()), "name": "fair-weather", "admin_state_up": True}}
-        yield request_id, encode_request(body, id=request_id, source=_SOURCE)
+        yield request_id, encode_request(body, id=request_id, source=_SOURCE, extensions=extensions)
 
 
 def share_at(times_s: Sequence[float], share: float) -> float:

@@ -27,11 +27,22 @@ def peak_memory_mib(pid: int) -> float | None:
     """
     The most memory it ever held (proc(5): VmHWM); None where there is no /proc.
     """
+    return _status_mib(pid, "VmHWM")
+
+
+def memory_mib(pid: int) -> float | None:
+    """
+    The memory it holds now (proc(5): VmRSS); None where there is no /proc.
+    """
+    return _status_mib(pid, "VmRSS")
+
+
+def _status_mib(pid: int, field: str) -> float | None:
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return None
     lines = status.read_text(encoding="utf-8").splitlines()
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:")), None)
 
 
 def circumstances(load_before: float) -> str:

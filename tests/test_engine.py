@@ -7,20 +7,22 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from messages.envelope import Request, decode_request, encode_request
 from tests.clients import ANYBODY, open_client
 from tests.e2e.conftest import eventually
 from tests.stand_ins import Collector
+from worker.core.following import Follow, FollowPolicy, Target
 from worker.core.job import Job, OutcomeKind, Phase, RequestKey, intend
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
+from worker.errors import LedgerError
 from worker.gate import Gate
 from worker.intake import Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
 from worker.pace import Pace
-from worker.ports import Ack, Claimed, Cloud, Delivery, Later
+from worker.ports import Ack, Claimed, Cloud, Delivery, Follows, GiveBack, Later
 from worker.simulator import Simulator, SimulatorConfig, start_simulator
 from worker.teller import Teller
 
@@ -56,9 +58,17 @@ class House:
     def __init__(self, ledger: SqliteLedger, client: Cloud, clock: Ahead, policy: Policy) -> None:
         self.pace = Pace(1, is_adaptive=False)
         self.ledger, self.clock, self.collector, self.gate = ledger, clock, Collector(), Gate(policy, self.pace)
-        teller = Teller(self.collector, self.collector, clock, "/test")
-        self.engine = Engine(Ports(ledger, ledger.follows, client, teller, clock, self.gate), policy)
-        self.intake = Intake(Desk(ledger, self.engine, teller, clock, self.gate, ANYBODY), policy)
+        self._client, self._policy = client, policy
+        self.follow_with(ledger.follows)
+
+    def follow_with(self, follows: Follows) -> None:
+        """
+        Has it note elsewhere what is to be followed.
+        """
+        teller = Teller(self.collector, self.collector, self.clock, "/test")
+        ports = Ports(self.ledger, follows, self._client, teller, self.clock, self.gate)
+        self.engine = Engine(ports, self._policy)
+        self.intake = Intake(Desk(self.ledger, self.engine, teller, self.clock, self.gate, ANYBODY), self._policy)
 
 
 @asynccontextmanager
@@ -263,3 +273,65 @@ async def test_without_a_turn_at_hand_the_intent_is_written_when_there_is_one(tm
         held.end()
         assert isinstance(await handling, Ack)
         assert (1, 0) == (cloud.state.calls["create"], house.pace.in_flight)
+
+
+class Reluctant:
+    """
+    Begins to follow once it has failed in the ways given; notes each try among what was told.
+    """
+
+    def __init__(self, house: House, *errors: Exception) -> None:
+        self._house, self._errors = house, list(errors)
+
+    async def begin(self, follow: Follow) -> None:
+        self._house.collector.told.append("begin")
+        if self._errors:
+            raise self._errors.pop(0)
+        await self._house.ledger.follows.begin(follow)
+
+
+class TestFollowing:
+    """
+    A request is not done before its service is followed: nobody else would ever begin it.
+    """
+
+    POLICY = Policy(following=FollowPolicy(target=Target.SETTLED))
+
+    async def test_it_begins_after_the_service_was_told_and_is_insisted_on(self, tmp_path: Path) -> None:
+        async with houses(tmp_path, self.POLICY, 0.0) as (_, (house,)):
+            house.follow_with(cast("Follows", Reluctant(house, LedgerError())))
+            verdict = await house.intake.handle(a_delivery(SPEC))
+
+            assert Ack() == verdict
+            assert ["vpnservice.created", "begin", "begin"] == house.collector.told
+            assert 1 == await house.ledger.follows.count()
+
+    async def test_who_must_stop_before_it_could_begin_leaves_the_message(self, tmp_path: Path) -> None:
+        async with houses(tmp_path, self.POLICY, 0.0) as (_, (house,)):
+            house.follow_with(cast("Follows", Reluctant(house, LedgerError())))
+            house.gate.stop()
+            verdict = await house.intake.handle(a_delivery(SPEC))
+
+            assert GiveBack() == verdict
+            assert ["vpnservice.created", "begin"] == house.collector.told
+
+    async def test_an_unforeseen_fault_in_beginning_is_tried_again_with_a_later_delivery(self, tmp_path: Path) -> None:
+        async with houses(tmp_path, self.POLICY, 0.0) as (cloud, (house,)):
+            house.follow_with(cast("Follows", Reluctant(house, RuntimeError("unforeseen"))))
+            first = await house.intake.handle(a_delivery(SPEC))
+            followed = await house.ledger.follows.count()
+            second = await house.intake.handle(a_delivery(SPEC, is_redelivered=True))
+
+            assert isinstance(first, Later)
+            assert 0 == followed
+            assert Ack() == second
+            assert (1, 1) == (await house.ledger.follows.count(), len(cloud.state.services))
+
+    async def test_a_request_that_is_not_to_be_followed_begins_nothing(self, tmp_path: Path) -> None:
+        envelope = encode_request({"vpnservice": SPEC}, id="order-1", source="/shop", extensions={"follow": "none"})
+        async with houses(tmp_path, self.POLICY, 0.0) as (_, (house,)):
+            house.follow_with(cast("Follows", Reluctant(house)))
+            verdict = await house.intake.handle(Delivery(envelope, is_redelivered=False, token=None))
+
+            assert Ack() == verdict
+            assert ["vpnservice.created"] == house.collector.told

@@ -1,31 +1,22 @@
 """
-The follower: tells every change of a followed service, in order and at little cost, whatever dies on the way.
+The follower in fair weather: what it tells, when it takes a service for gone, and what it costs.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.following import LEASE_S, FollowWorld, Made, in_follow_world
-from worker.core.answers import Busy, Listed, Misconfigured, Service, Trouble
-from worker.core.following import FollowPolicy, Target
+from tests.following import PENDING, FollowWorld, OddCloud, calls, in_follow_world, is_in, page_a_service
+from worker.core.following import Target
 from worker.pace import Pace
-from worker.ports import Page, PageAnswer
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PENDING = "PENDING_CREATE"
-
-
-def calls(world: FollowWorld) -> dict[str, int]:
-    """
-    What the cloud was asked.
-    """
-    return {name: count for name, count in world.cloud.state.calls.items() if count}
 
 
 class TestWhatIsTold:
@@ -114,7 +105,7 @@ class TestMissing:
     def test_what_the_list_leaves_out_is_asked_for_by_itself(self, tmp_path: Path) -> None:
         async def play(world: FollowWorld) -> None:
             hidden, listed = await world.follow(2)
-            cloud = Forgetful({hidden: "DOWN", listed: PENDING}, hidden)
+            cloud = OddCloud(page_a_service({listed: PENDING}), is_in("DOWN"))
             with (await world.follower(cloud=cloud)).running():
                 await asyncio.sleep(60)
 
@@ -130,7 +121,7 @@ class TestMissing:
 
         async def play(world: FollowWorld) -> None:
             ids = await world.follow(30)
-            cloud = Forgetful({}, *ids)
+            cloud = OddCloud()
             with (await world.follower(cloud=cloud)).running():
                 await asyncio.sleep(300)
             told = list(world.exchange.messages)
@@ -138,8 +129,90 @@ class TestMissing:
                 await asyncio.sleep(400)
 
             assert [] == told
-            assert len(cloud.absent) <= 11 * 8
+            assert len(cloud.shown) <= 30 * 5 + 11 * 8  # all of them within their grace
             assert {key: [("ACTIVE", PENDING, True)] for key in ids} == world.exchange.by_request()
+
+        in_follow_world(tmp_path, play)
+
+    def test_the_only_service_of_a_tenant_is_gone_as_any_other(self, tmp_path: Path) -> None:
+        async def play(world: FollowWorld) -> None:
+            (service_id,) = await world.follow()
+            with (await world.follower(cloud=OddCloud())).running():
+                await asyncio.sleep(60)
+
+            assert [("gone", PENDING, True)] == world.exchange.of(service_id)
+
+        in_follow_world(tmp_path, play)
+
+    def test_many_that_are_young_and_not_there_yet_are_no_reason_to_doubt_the_login(self, tmp_path: Path) -> None:
+        async def play(world: FollowWorld) -> None:
+            ids = await world.follow(12)
+            await asyncio.sleep(10)
+            cloud = OddCloud()
+            await (await world.follower(cloud=cloud)).follower.make_due()
+            (tour,) = await world.follows.rounds(world.now)
+
+            assert sorted(ids) == sorted(cloud.shown)
+            assert 0 == tour.failures
+            assert [] == world.exchange.messages
+
+        in_follow_world(tmp_path, play)
+
+    def test_the_grace_time_begins_with_the_following_and_not_with_the_last_change(self, tmp_path: Path) -> None:
+        async def play(world: FollowWorld) -> None:
+            (service_id,) = await world.follow(target=Target.ACTIVE)
+            with (await world.follower()).running():
+                await asyncio.sleep(35)
+                world.cloud.state.vanish(service_id)
+                await asyncio.sleep(12)  # 22 s after its change
+
+            assert [("DOWN", PENDING, False), ("gone", "DOWN", True)] == world.exchange.of(service_id)
+
+        in_follow_world(tmp_path, play, journey=((25, "DOWN"),))
+
+    def test_what_was_first_followed_during_a_round_is_not_asked_for_one_by_one(self, tmp_path: Path) -> None:
+        """
+        It need not be on pages that were made before it was.
+        """
+
+        async def play(world: FollowWorld) -> None:
+            (older,) = await world.follow()
+            await asyncio.sleep(10)
+            cloud = OddCloud(call_s=4)
+            made = await world.follower(cloud=cloud)
+            round_made = asyncio.create_task(made.follower.make_due())
+            await asyncio.sleep(2)
+            await world.follow()
+            await round_made
+
+            assert [older] == cloud.shown
+
+        in_follow_world(tmp_path, play)
+
+    def test_a_login_that_leads_elsewhere_is_known_also_when_what_came_later_is_there(self, tmp_path: Path) -> None:
+        """
+        The requests since then create in the new project; the old ones are missing in it, and not gone.
+        """
+
+        async def play(world: FollowWorld) -> None:
+            await world.follow(12)
+            await asyncio.sleep(60)
+            (later,) = await world.follow()
+            with (await world.follower(cloud=OddCloud(page_a_service({later: "DOWN"})))).running():
+                await asyncio.sleep(300)
+
+            assert {later: [("DOWN", PENDING, True)]} == world.exchange.by_request()
+
+        in_follow_world(tmp_path, play)
+
+    def test_many_are_gone_at_once_where_one_that_is_as_old_is_there(self, tmp_path: Path) -> None:
+        async def play(world: FollowWorld) -> None:
+            stays, *gone = await world.follow(13)
+            await asyncio.sleep(60)
+            with (await world.follower(cloud=OddCloud(page_a_service({stays: PENDING})))).running():
+                await asyncio.sleep(60)
+
+            assert {one: [("gone", PENDING, True)] for one in gone} == world.exchange.by_request()
 
         in_follow_world(tmp_path, play)
 
@@ -181,245 +254,35 @@ class TestCost:
 
         in_follow_world(tmp_path, play, settle_after_s=None, page_limit=100)
 
-
-class TestTroubles:
-    def test_a_429_shuts_the_gate_for_all_and_the_round_goes_on_after_it(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            (service_id,) = await world.follow()
-            world.cloud.state.faults.add({"fault": "throttle", "on": "list", "retry_after": 40})
-            made = await world.follower()
-            with made.running():
-                await asyncio.sleep(20)
-                was_open = made.gate.is_open
-                await asyncio.sleep(60)
-
-            assert not was_open
-            assert [("ACTIVE", PENDING, True)] == world.exchange.of(service_id)
-
-        in_follow_world(tmp_path, play, settle_after_s=2)
-
-    def test_an_outage_is_waited_out_also_past_the_deadline(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            (service_id,) = await world.follow()
-            world.cloud.state.faults.add({"fault": "error_503", "on": "list", "times": None})
-            with (await world.follower()).running():
-                await asyncio.sleep(200)
-                told = list(world.exchange.messages)
-                world.cloud.state.faults.clear()
-                await asyncio.sleep(400)
-
-            assert [] == told
-            assert [("ACTIVE", PENDING, True)] == world.exchange.of(service_id)
-
-        in_follow_world(tmp_path, play, FollowPolicy(deadline_s=120), settle_after_s=30)
-
-    def test_an_outage_without_end_is_not_waited_out_for_ever(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            (service_id,) = await world.follow()
-            world.cloud.state.faults.add({"fault": "error_503", "on": "list", "times": None})
-            with (await world.follower()).running():
-                await asyncio.sleep(120 * 2 + 310)
-
-            (event,) = world.exchange.told().values()
-            assert [(PENDING, PENDING, True)] == world.exchange.of(service_id)
-            assert event.deadline_reached
-
-        in_follow_world(tmp_path, play, FollowPolicy(deadline_s=120), settle_after_s=30)
-
-    def test_a_failing_page_is_asked_for_again_before_the_round_is_given_up(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            ids = await world.follow(250)
-            world.cloud.state.faults.add({"fault": "error_503", "on": "list", "share": 0.3})
-            with (await world.follower()).running():
-                await asyncio.sleep(200)
-
-            assert {key: [("ACTIVE", PENDING, True)] for key in ids} == world.exchange.by_request()
-
-        in_follow_world(tmp_path, play, settle_after_s=2, page_limit=100, seed=1)
-
-    def test_one_service_that_cannot_be_shown_does_not_hold_up_the_others(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            ids = await world.follow(3)
-            cloud = Forgetful(dict.fromkeys(ids, "ACTIVE"), *ids, unshowable=ids[0])
-            with (await world.follower(cloud=cloud)).running():
-                await asyncio.sleep(60)
-
-            assert [0, 1, 1] == [len(world.exchange.of(service)) for service in ids]
-
-        in_follow_world(tmp_path, play)
-
-    def test_pages_that_lead_in_a_circle_end_the_round(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            await world.follow()
-            await asyncio.sleep(10)
-            cloud = Circling()
-            made = await world.follower(cloud=cloud)
-            await made.follower.make_due()
-
-            assert 3 == cloud.pages
-
-        in_follow_world(tmp_path, play)
-
-
-class TestDying:
-    def test_what_was_told_and_not_written_down_is_told_again_under_the_same_id(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            (service_id,) = await world.follow()
-            await asyncio.sleep(10)
-            dying = await world.follower()
-            await died_at(dying, "note")
-            assert [] != world.exchange.messages
-
-            with (await world.follower()).running():
-                await asyncio.sleep(LEASE_S + 10)
-
-            assert 2 == len(world.exchange.messages)
-            assert [("ACTIVE", PENDING, True)] == world.exchange.of(service_id)
-
-        in_follow_world(tmp_path, play, settle_after_s=5)
-
-    @pytest.mark.parametrize("call", ["of_services", "note", "next_followed", "finish"])
-    def test_another_worker_takes_over_wherever_one_dies(self, tmp_path: Path, call: str) -> None:
-        async def play(world: FollowWorld) -> None:
-            ids = await world.follow(120)
-            await asyncio.sleep(10)
-            await died_at(await world.follower(), call)
-            with (await world.follower()).running():
-                await asyncio.sleep(LEASE_S + 10)
-
-            assert {key: [("ACTIVE", PENDING, True)] for key in ids} == world.exchange.by_request()
-            assert 0 == await world.follows.count()
-
-        in_follow_world(tmp_path, play, settle_after_s=5, page_limit=50)
-
-    def test_who_was_frozen_tells_nothing_once_another_has_the_round(self, tmp_path: Path) -> None:
+    def test_a_slow_cloud_is_asked_less_often(self, tmp_path: Path) -> None:
         """
-        SIGSTOP, a paused virtual machine: what it saw is old news, and would come after newer.
+        Calls are under way for a fifth of the time at most: the pages' and those for single services.
         """
 
         async def play(world: FollowWorld) -> None:
-            (service_id,) = await world.follow(target=Target.ACTIVE)
-            await asyncio.sleep(10)
-            frozen, other = await world.follower(), await world.follower()
-
-            async def freeze(name: str) -> None:
-                if name == "of_services":
-                    frozen.held.before = None
-                    frozen.clock.ahead_s = 0.0
-                    await asyncio.sleep(3 * LEASE_S)
-
-            frozen.held.before = freeze
-            with frozen.running(), other.running():
-                await asyncio.sleep(5 * LEASE_S)
-
-            assert [("DOWN", PENDING, False), ("ACTIVE", "DOWN", True)] == world.exchange.of(service_id)
-            assert 2 == len(world.exchange.messages)
-
-        in_follow_world(tmp_path, play, journey=((5, "DOWN"), (30 + LEASE_S, "ACTIVE")))
-
-    def test_a_broker_that_confirms_nothing_ends_the_round_before_its_lease(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
-            (service_id,) = await world.follow()
-            await asyncio.sleep(10)
-            world.exchange.is_deaf = True
-            made = await world.follower()
-            began_s = world.loop.time()
-            await made.follower.make_due()
-            took_s = world.loop.time() - began_s
-            world.exchange.is_deaf = False
-            with made.running():
-                await asyncio.sleep(60)
-
-            assert took_s < LEASE_S
-            assert [("ACTIVE", PENDING, True)] == world.exchange.of(service_id)
-
-        in_follow_world(tmp_path, play, settle_after_s=5)
-
-    def test_who_is_stopped_leaves_the_round_to_others_at_once(self, tmp_path: Path) -> None:
-        async def play(world: FollowWorld) -> None:
             await world.follow()
-            world.exchange.is_deaf = True
             await asyncio.sleep(10)
-            made = await world.follower()
-            with made.running() as task:
-                await asyncio.sleep(5)
-            await asyncio.gather(task, return_exceptions=True)
-            now = world.now
+            made = await world.follower(cloud=OddCloud(show=is_in(PENDING), call_s=7))
+            await made.follower.make_due()
+            (tour,) = await world.follows.rounds(world.now)
 
-            (tour,) = await world.follows.rounds(now)
-            assert await world.follows.take(tour, now)
+            assert 4 * (7 + 7) == (tour.rest_until - tour.last_at).total_seconds()
 
-        in_follow_world(tmp_path, play, settle_after_s=5)
+        in_follow_world(tmp_path, play)
 
-    def test_two_workers_tell_each_change_once(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("order", [("t-1", "t-2"), ("t-2", "t-1")])
+    def test_the_round_that_is_due_for_longest_comes_first(self, tmp_path: Path, order: tuple[str, str]) -> None:
         async def play(world: FollowWorld) -> None:
-            ids = await world.follow(300)
-            first, second = await world.follower(), await world.follower()
-            with first.running(), second.running():
-                await asyncio.sleep(120)
+            for tenant in ("t-1", "t-2"):
+                await world.follow(tenant_id=tenant)
+            tours = {tour.tenant_id: tour for tour in await world.follows.rounds(world.now)}
+            for later_s, tenant in enumerate(order):
+                await world.follows.take(tours[tenant], world.now)
+                await world.follows.finish(replace(tours[tenant], last_at=world.now + timedelta(seconds=later_s)))
+            await asyncio.sleep(20)
+            cloud = OddCloud(show=is_in(PENDING))
+            await (await world.follower(cloud=cloud)).follower.make_due()
 
-            assert 600 == len(world.exchange.messages) == len(world.exchange.told())
-            assert {
-                key: [("BUILD", PENDING, False), ("ACTIVE", "BUILD", True)] for key in ids
-            } == world.exchange.by_request()
+            assert list(order) == [tenant for tenant, _ in cloud.pages]
 
-        in_follow_world(tmp_path, play, journey=((10, "BUILD"), (40, "ACTIVE")), page_limit=100)
-
-
-async def died_at(made: Made, call: str) -> None:
-    """
-    Runs a follower until it dies before that call to the ledger: nothing of it is heard any more.
-    """
-    dead = asyncio.Event()
-
-    async def die(name: str) -> None:
-        if name == call or dead.is_set():
-            dead.set()
-            await asyncio.Event().wait()
-
-    made.held.before = die
-    with made.running():
-        await dead.wait()
-
-
-class Forgetful:
-    """
-    A cloud whose list leaves services out, and that cannot show one of them.
-    """
-
-    def __init__(self, statuses: dict[str, str], *hidden: str, unshowable: str | None = None) -> None:
-        self._services = {name: Service(name, status, {"id": name}) for name, status in statuses.items()}
-        self._hidden = hidden
-        self._unshowable = unshowable
-        self.shown: list[str] = []
-        self.absent: list[str] = []
-
-    async def list_page(self, tenant_id: str | None, after: str | None = None) -> PageAnswer:
-        del tenant_id, after
-        return Page(tuple(one for name, one in self._services.items() if name not in self._hidden))
-
-    async def show(self, service_id: str, tenant_id: str | None) -> Service | Listed | Busy | Misconfigured:
-        del tenant_id
-        if service_id == self._unshowable:
-            return Busy(Trouble("look_failed", "500", 500))
-        if service_id not in self._services:
-            self.absent.append(service_id)
-            return Listed(())
-        self.shown.append(service_id)
-        return self._services[service_id]
-
-
-class Circling:
-    """
-    A cloud whose pages lead back to the first.
-    """
-
-    pages = 0
-
-    async def list_page(self, tenant_id: str | None, after: str | None = None) -> PageAnswer:
-        del tenant_id
-        self.pages += 1
-        return Page((), "b" if after == "a" else "a")
-
-    async def show(self, service_id: str, tenant_id: str | None) -> Any:
-        raise NotImplementedError
+        in_follow_world(tmp_path, play)

@@ -5,6 +5,7 @@ The gate: who waits, who goes first when the cloud is being tried, and what ends
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -339,3 +340,55 @@ class TestPace:
         gate.heed_probe(Listed(()))
         async with asyncio.timeout(SOON_S):
             await entering
+
+
+class TestCallsBeside:
+    async def test_a_call_beside_begins_while_every_place_is_taken(self) -> None:
+        gate = Gate(Policy(), Pace(1, is_adaptive=False))
+
+        async with asyncio.timeout(SOON_S), gate.turn():
+            assert await gate.call_beside()
+
+    async def test_a_call_beside_waits_while_the_gate_is_shut(self) -> None:
+        gate = tripped()
+        gate.close_for(0.05, "429")
+        waiting = asyncio.create_task(gate.call_beside())
+        await asyncio.sleep(0.1)  # longer than the pause
+
+        assert not waiting.done()
+
+        gate.heed_probe(Listed(()))
+        async with asyncio.timeout(SOON_S):
+            assert await waiting
+
+    async def test_a_gate_that_closed_while_one_waited_for_the_rates_is_not_passed(self) -> None:
+        gate = Gate(Policy(), Pace(1, is_adaptive=False, per_second=20))
+        await gate.call_beside()
+        await gate.call_beside()
+        waiting = asyncio.create_task(gate.call_beside())
+        await settled()
+        gate.heed_create(key(), REFUSED_LOGIN)
+        await asyncio.sleep(0.1)  # longer than the next call needs to drip out
+
+        assert not waiting.done()
+
+        gate.heed_probe(Listed(()))
+        async with asyncio.timeout(SOON_S):
+            assert await waiting
+
+    @pytest.mark.parametrize("gate", [tripped, Gate])
+    async def test_a_stop_ends_the_wait_and_lets_no_more_calls_begin(self, gate: Callable[[], Gate]) -> None:
+        stopping = gate()
+        if stopping.is_open:
+            stopping.close_for(60.0, "429")
+        waiting = asyncio.create_task(stopping.call_beside())
+        await settled()
+        stopping.stop()
+        async with asyncio.timeout(SOON_S):
+            assert (False, False) == (await waiting, await stopping.call_beside())
+
+    async def test_no_call_beside_begins_while_the_process_stops(self) -> None:
+        gate = Gate()
+        gate.stop()
+
+        assert not await gate.call_beside()

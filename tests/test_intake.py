@@ -16,6 +16,7 @@ from tests.clients import ANYBODY, OTC
 from tests.stand_ins import NO_FOLLOWS, Collector, Now
 from worker.core.admission import Admission
 from worker.core.answers import Created, Service
+from worker.core.following import FollowPolicy, Target
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.errors import LedgerError
@@ -26,7 +27,7 @@ from worker.ports import Ack, Claim, Dead, Delivery, GiveBack, Later, Saved
 from worker.teller import Teller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
     from worker.core.answers import CreateAnswer, ListAnswer
@@ -220,3 +221,77 @@ async def test_nobody_is_told_about_a_request_of_a_tenant_that_is_not_theirs(tmp
     assert isinstance(again, Ack)
     assert 1 == cloud.made
     assert ["created", "rejected", "rejected", "created"] == [key.partition(".")[2] for key in collector.told]
+
+
+def asks_to_follow(target: str | None) -> Delivery:
+    extensions = None if target is None else {"follow": target}
+    envelope = encode_request({"vpnservice": {"router_id": "r"}}, id="order-1", source="/shop", extensions=extensions)
+    return Delivery(envelope, is_redelivered=False, token=None)
+
+
+class Following:
+    """
+    Intakes on one ledger that differ in how far they follow what does not say it.
+    """
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self.ledger, self.collector = ledger, Collector()
+
+    def intake(self, usual: Target) -> Intake:
+        gate, clock, policy = Gate(), Now(), Policy(following=FollowPolicy(target=usual))
+        teller = Teller(self.collector, self.collector, clock, "/test")
+        engine = Engine(Ports(self.ledger, self.ledger.follows, MadeCloud(), teller, clock, gate), policy)
+        return Intake(Desk(self.ledger, engine, teller, clock, gate, ANYBODY), policy)
+
+    async def decided(self) -> tuple[str | None, int]:
+        """
+        How far the job says that it is followed, and how many services are.
+        """
+        (job,) = await self.ledger.find("order-1")
+        return job.follow, await self.ledger.follows.count()
+
+
+@pytest.fixture
+async def following(tmp_path: Path) -> AsyncIterator[Following]:
+    """
+    On a ledger that is closed in the end.
+    """
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "me", 120)
+    await ledger.start()
+    yield Following(ledger)
+    await ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "usual", "decided"),
+    [
+        (None, Target.NONE, ("none", 0)),
+        (None, Target.ACTIVE, ("active", 1)),
+        ("none", Target.SETTLED, ("none", 0)),
+        ("settled", Target.NONE, ("settled", 1)),
+        ("active", Target.SETTLED, ("active", 1)),
+    ],
+)
+async def test_how_far_a_service_is_followed_says_its_request_else_the_policy(
+    following: Following, asked: str | None, usual: Target, decided: tuple[str, int]
+) -> None:
+    await following.intake(usual).handle(asks_to_follow(asked))
+
+    assert decided == await following.decided()
+
+
+@pytest.mark.parametrize(("first", "later", "decided"), [
+    (Target.NONE, Target.SETTLED, ("none", 0)),
+    (Target.ACTIVE, Target.NONE, ("active", 1)),
+])  # fmt: skip
+async def test_a_duplicate_after_the_policy_changed_is_followed_as_was_decided_at_first(
+    following: Following, first: Target, later: Target, decided: tuple[str, int]
+) -> None:
+    """
+    What was created before following was switched on is not followed: it may have been deleted long ago.
+    """
+    for usual in (first, later):
+        assert Ack() == await following.intake(usual).handle(asks_to_follow(None))
+
+    assert ["vpnservice.created"] * 2 == following.collector.told
+    assert decided == await following.decided()

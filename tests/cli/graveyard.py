@@ -44,6 +44,7 @@ class Death:
         body: instead of a valid one.
         headers: further ones of the message.
         correlation_id: of the request.
+        follow: how far its service is to be followed, as its job keeps it; None as an older version left it.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Death:
     body: bytes | None = None
     headers: tuple[tuple[str, Any], ...] = ()
     correlation_id: str | None = None
+    follow: str | None = None
 
     @property
     def written(self) -> bytes:
@@ -80,14 +82,18 @@ class Death:
         )
         return self.written, properties
 
+    def envelope(self) -> Envelope:
+        """
+        The request, as a worker reads it.
+        """
+        body, properties = self.message()
+        return Envelope(body, properties.headers or {}, "application/json", None, None, self.correlation_id, None)
+
     def job(self) -> Job:
         """
         The job of it, done as the reason says.
         """
-        body, properties = self.message()
-        asked = decode_request(
-            Envelope(body, properties.headers or {}, "application/json", None, None, self.correlation_id, None)
-        )
+        asked = decode_request(self.envelope())
         assert isinstance(asked, Request)
         job = Job(
             RequestKey(self.source, self.id),
@@ -100,6 +106,7 @@ class Death:
             attempts=17,
             first_sent_at=self.died_at - timedelta(minutes=59),
             sent_at=self.died_at - timedelta(minutes=1),
+            follow=self.follow,
         )
         kind = OutcomeKind(self.reason)
         trouble = Trouble("in_doubt" if kind is OutcomeKind.IN_DOUBT else "deadline_exceeded", self.error)
@@ -159,6 +166,7 @@ def _open(job: Job) -> Job:
         attempts=job.attempts,
         first_sent_at=job.first_sent_at,
         sent_at=job.sent_at,
+        follow=job.follow,
     )
 
 

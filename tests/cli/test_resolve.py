@@ -12,16 +12,25 @@ import pytest
 
 from messages.events import event_id
 from tests.cli.graveyard import Death, bury, known, note
+from tests.stand_ins import Collector, Now
 from worker.core.answers import Service
+from worker.core.following import FollowPolicy, Target
 from worker.core.job import Outcome, OutcomeKind, conclude
+from worker.core.letters import DeadLetter
+from worker.errors import BrokerUnreachable
 from worker.ledger.opening import open_ledger
+from worker.resolving import Resolution, Resolver
+from worker.teller import Teller
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
+    from messages.envelope import Envelope
     from tests.cli.conftest import Cli, Said
     from tests.e2e.conftest import StartCloud
     from tests.e2e.shop import Message, Shop
+    from worker.ports import Published
     from worker.simulator import Simulator
 
 ROUTER = "66e3b16c-8ce5-40fb-bb49-ab6d8dc3f2aa"  # doc: example request, router_id
@@ -155,29 +164,99 @@ async def test_unchecked_takes_the_id_as_it_is(cli: Cli, shop: Shop, ledger_file
 
 
 @pytest.mark.parametrize(
-    "case", [("active", "none", "active"), ("none", "settled", None), (None, "settled", "settled")]
+    "case",
+    [("active", None, "none", "active"), (None, "none", "settled", None), (None, "active", "none", "active")],
 )
-async def test_a_service_that_was_created_is_followed_as_its_request_asked(
-    cli: Cli, shop: Shop, start_cloud: StartCloud, tmp_path: Path, case: tuple[str | None, str, str | None]
+async def test_a_service_that_was_created_is_followed_as_was_decided_when_its_request_was_taken(
+    cli: Cli, shop: Shop, start_cloud: StartCloud, tmp_path: Path, case: tuple[str | None, str | None, str, str | None]
 ) -> None:
-    (asked, usual, expected), cloud, ledger_file = case, await start_cloud(), tmp_path / "ledger.sqlite3"
-    death = replace(DOUBT, headers=(("ce-follow", asked),) if asked else ())
+    """
+    The settings of today, the last but one, count only where neither the job nor the letter says it.
+    """
+    (asked, kept, usual, expected), cloud, ledger_file = case, await start_cloud(), tmp_path / "ledger.sqlite3"
+    death = replace(DOUBT, headers=(("ce-follow", asked),) if asked else (), follow=kept)
     await note(ledger_file, death.job())
     await bury(shop, death)
     service_id = service_in(cloud)
-    for _ in range(2):  # the second finishes what the first may have left
-        said = await resolve(
-            cli, shop, ledger_file, "order-1", "--created", service_id, api_url=cloud.url, follow=usual
-        )
-        assert 0 == said.status
+    said = await resolve(cli, shop, ledger_file, "order-1", "--created", service_id, api_url=cloud.url, follow=usual)
 
+    assert 0 == said.status
+    assert expected == await followed(ledger_file, service_id)
+
+
+async def followed(ledger_file: Path, service_id: str) -> str | None:
+    """
+    How far the service of the request is followed; None when it is not.
+    """
     ledger = await open_ledger(f"sqlite:///{ledger_file}", "test", 60.0)
     try:
         (record,) = await ledger.records.of_request("order-1")
     finally:
         await ledger.close()
-    assert expected == (record.follow.target.value if record.follow else None)
     assert service_id == record.job.service_id
+    return record.follow.target.value if record.follow else None
+
+
+class Vanishing(Collector):
+    """
+    A broker that is gone when the first event is to be told.
+    """
+
+    is_gone = True
+
+    async def publish_event(self, event: Envelope, routing_key: str) -> Published:
+        if self.is_gone:
+            self.is_gone = False
+            raise BrokerUnreachable
+        return await super().publish_event(event, routing_key)
+
+
+class Drawer:
+    """
+    The dead letters of one command.
+    """
+
+    def __init__(self, *letters: DeadLetter) -> None:
+        self.letters = list(letters)
+
+    async def read(self) -> AsyncGenerator[DeadLetter, None]:
+        for letter in list(self.letters):
+            yield letter
+
+    async def remove(self, letter: DeadLetter) -> None:
+        self.letters.remove(letter)
+
+
+@pytest.mark.parametrize(
+    ("death", "has_letter", "expected"),
+    [
+        (replace(DOUBT, headers=(("ce-follow", "active"),)), True, "active"),
+        (replace(DOUBT, follow="active"), False, "active"),
+        (replace(DOUBT, follow="none"), True, None),
+        (DOUBT, False, "settled"),
+    ],
+)
+async def test_the_second_try_follows_what_the_first_had_written_down_and_could_not_tell(
+    ledger_file: Path, death: Death, has_letter: bool, expected: str | None
+) -> None:
+    await note(ledger_file, death.job())
+    letter = DeadLetter("1", "in_doubt", death.envelope(), {}, None)
+    drawer, broker = Drawer(*[letter] * has_letter), Vanishing()
+    ledger = await open_ledger(f"sqlite:///{ledger_file}", "test", 60.0)
+    try:
+        teller = Teller(broker, broker, Now(), "/test")
+        resolver = Resolver(drawer, ledger, ledger.follows, teller, Now(), FollowPolicy(target=Target.SETTLED))
+        with pytest.raises(BrokerUnreachable):
+            await resolver.resolve(Resolution("order-1", None, "s-1"), None)
+        left, begun = list(drawer.letters), await ledger.follows.count()
+        resolved = await resolver.resolve(Resolution("order-1", None, "s-1"), None)
+    finally:
+        await ledger.close()
+
+    assert ([letter] * has_letter, 0) == (left, begun)
+    assert (True, int(has_letter), []) == (resolved.is_repeat, resolved.letters, drawer.letters)
+    assert ["vpnservice.created"] == broker.told
+    assert expected == await followed(ledger_file, "s-1")
 
 
 class TestRefusals:

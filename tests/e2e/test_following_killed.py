@@ -22,8 +22,9 @@ PATIENCE = {"lease_s": 10, "api_timeout_s": 5, "stranger_window_s": 1, "reconcil
 async def test_thousands_are_followed_and_every_change_is_told_once_whoever_is_killed(
     shop: Shop, start_cloud: StartCloud, start_worker: StartWorker, postgres_url: str, ledger: str, count: int
 ) -> None:
-    journey = ((8, "BUILD"), (11, "DOWN"), (14, "ACTIVE"))
-    cloud = await start_cloud(services_per_vpc=0, page_limit=100, journey=journey, journey_spread_s=4, seed=1)
+    first_s = 3 + count / 500  # about when the last of them is created
+    journey = ((first_s, "BUILD"), (first_s + 2, "DOWN"), (first_s + 4, "ACTIVE"))
+    cloud = await start_cloud(services_per_vpc=0, page_limit=100, journey=journey, journey_spread_s=2, seed=1)
     settings: dict[str, object] = {"follow": "active", **PATIENCE, **QUICK}
     if ledger == "postgres":
         settings["ledger_url"] = postgres_url
