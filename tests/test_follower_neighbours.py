@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tests.following import PENDING, FollowWorld, OddCloud, broken, in_follow_world, is_in, page_a_service
+from worker.core.answers import Service
 from worker.core.following import FollowPolicy
 from worker.gate import Gate
 from worker.pace import Pace
@@ -110,3 +111,20 @@ class TestNeighbours:
             assert [(PENDING, 0)] == [(follow.status, follow.changes) for follow in known]
 
         in_follow_world(tmp_path, play)
+
+
+def test_a_fault_of_ours_with_one_service_is_no_reason_to_tell_no_other(tmp_path: Path) -> None:
+    async def play(world: FollowWorld) -> None:
+        ids = await world.follow(3)
+
+        def show(service_id: str) -> Service:
+            if service_id == ids[1]:
+                raise ValueError("unforeseen")
+            return is_in("ACTIVE")(service_id)
+
+        with (await world.follower(cloud=OddCloud(show=show))).running():
+            await asyncio.sleep(60)
+
+        assert {ids[0], ids[2]} == world.exchange.by_request().keys()
+
+    in_follow_world(tmp_path, play)

@@ -64,12 +64,14 @@ def test_what_cannot_be_meant_is_told_by_its_name(flags: dict[str, object], word
     assert words in fault
 
 
-async def test_the_follower_has_its_share_of_the_rates_and_two_calls_at_a_time() -> None:
-    pace = follow_pace_of(load(api_per_second=10, follow_share=0.1))
+@pytest.mark.parametrize("rate", ["api_per_second", "api_per_minute"])
+async def test_the_follower_has_its_share_of_the_rates_and_two_calls_at_a_time(rate: str) -> None:
+    # All of it would be ten calls at once: a tenth of the rate (pace.py, _BURST).
+    pace = follow_pace_of(load(**{rate: 100}, follow_share=0.1))
     first = pace.try_take()
 
     assert 2 == pace.maximum
     assert first is not None
     first.end()
-    assert pace.try_take() is None  # the second that begins within a second
+    assert pace.try_take() is None
     assert follow_pace_of(load()).try_take() is not None

@@ -150,6 +150,10 @@ class RoundMaker:
             except Ended as exc:
                 end = exc
                 break
+            except Exception:
+                # A fault of ours with one service is no reason to look at no other.
+                log.exception("follow.crashed", service_id=follow.service_id)
+                continue
             changes += [] if change is None else [change]
             if progress.absent > _MOST_ABSENT:
                 end = Unanswered(_ALL_ABSENT)
