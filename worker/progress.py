@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.core.following import Follow, FollowPolicy
+from worker.core.following import Follow, FollowPolicy, Glimpse
 from worker.core.rounds import Round
 
 
@@ -40,7 +40,7 @@ class Progress:
         changes: what was told.
         asked_s: how long calls to the cloud were under way.
         heard_of: hashes of the followed services that the cloud has shown.
-        eldest_at: since when the longest followed one of them is followed.
+        eldest_until: the first of their deadlines: that of the one followed for longest.
         absent: services that are nowhere, beyond their grace, and elder than all that were shown.
         unshown: services in a row that could not be shown.
         deaf: batches of events in a row of which the broker has confirmed none.
@@ -59,7 +59,7 @@ class Progress:
     changes: int = 0
     asked_s: float = 0.0
     heard_of: set[int] = field(default_factory=set)
-    eldest_at: datetime | None = None
+    eldest_until: datetime | None = None
     absent: int = 0
     unshown: int = 0
     deaf: int = 0
@@ -75,19 +75,19 @@ class Progress:
         """
         return self.tour.tenant_id
 
-    def note_shown(self, follow: Follow) -> None:
+    def note_shown(self, follow: Follow | Glimpse) -> None:
         """
         Notes that the cloud has shown a followed service.
         """
         self.followed += 1
         self.heard_of.add(hash(follow.service_id))
-        self.eldest_at = min(self.eldest_at or follow.begun_at, follow.begun_at)
+        self.eldest_until = min(self.eldest_until or follow.deadline_at, follow.deadline_at)
 
     def is_elder(self, follow: Follow) -> bool:
         """
         Whether a service has been followed for longer than any that the cloud has shown.
         """
-        return self.eldest_at is None or follow.begun_at < self.eldest_at
+        return self.eldest_until is None or follow.deadline_at < self.eldest_until
 
     def facts(self) -> dict[str, object]:
         """

@@ -13,7 +13,7 @@ import structlog
 
 from worker.changes import ChangeTeller, Renew
 from worker.core.answers import Busy, Listed, Misconfigured, Service, Throttled
-from worker.core.following import Change, Ending, Follow, missing, seen, unanswered
+from worker.core.following import Change, Ending, Follow, is_news, missing, seen, unanswered
 from worker.gate import Gate
 from worker.pace import Pace
 from worker.ports import Clock, Follows, Page, Paging
@@ -116,9 +116,12 @@ class RoundMaker:
     async def _heed_page(self, progress: Progress, services: tuple[Service, ...], renew: Renew) -> None:
         now = self._clock.now()
         shown = {service.id: service for service in services}
-        follows = await self._follows.of_services(progress.tenant_id, shown)
-        for follow in follows:
-            progress.note_shown(follow)
+        glimpses = await self._follows.glimpses(progress.tenant_id, shown)
+        for glimpse in glimpses:
+            progress.note_shown(glimpse)
+        # Most of them are as they were: only the others are read in full.
+        news = [one.service_id for one in glimpses if is_news(one, shown[one.service_id], now)]
+        follows = await self._follows.of_services(progress.tenant_id, news) if news else ()
         changes = (seen(follow, shown[follow.service_id], now, progress.policy) for follow in follows)
         await self._changes.tell(progress, changes, renew)
 

@@ -16,7 +16,20 @@ from messages.envelope import Envelope, Request, decode_request, encode_request
 from messages.events import VpnServiceStatusChanged, event_id, routing_key
 from messages.requests import CreateVpnService
 from worker.core.answers import Service, Trouble
-from worker.core.following import GONE, Change, Ending, Follow, FollowPolicy, Target, begun, missing, seen, unanswered
+from worker.core.following import (
+    GONE,
+    Change,
+    Ending,
+    Follow,
+    FollowPolicy,
+    Glimpse,
+    Target,
+    begun,
+    is_news,
+    missing,
+    seen,
+    unanswered,
+)
 from worker.core.job import Job, Outcome, OutcomeKind, RequestKey, conclude
 from worker.core.telling import status_event
 
@@ -221,6 +234,15 @@ class TestSeen:
         assert all(event.previous_status != event.status for event in events if not event.deadline_reached)
         assert [event.is_final for event in events] == [False] * (len(events) - 1) + [follow.is_over] * bool(events)
         assert follow.is_over == any(POLICY.is_end(target, event.status) or event.deadline_reached for event in events)
+
+
+class TestIsNews:
+    @given(st.none() | STATUSES, st.none() | STATUSES, st.integers(0, 7200))
+    def test_a_glimpse_shows_all_that_there_is_to_tell(self, told: str | None, shown: str | None, at_s: int) -> None:
+        follow, service = a_follow(status=told), a_service(shown)
+        glimpse = Glimpse(follow.service_id, follow.status, follow.deadline_at)
+
+        assert is_news(glimpse, service, after(at_s)) == (seen(follow, service, after(at_s), POLICY) is not None)
 
 
 class TestMissing:

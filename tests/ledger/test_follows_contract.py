@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.ledger.conftest import OpenLedger
 from tests.ledger.follows import FIRST, FOLLOWS, a_follow, told
 from tests.ledger.jobs import NOW, after
-from worker.core.following import Follow
+from worker.core.following import Follow, Glimpse
 from worker.core.job import RequestKey
 from worker.errors import LedgerError
 from worker.ports import Follows
@@ -248,6 +248,28 @@ async def test_every_field_of_a_follow_comes_back(follows: Follows, first: Follo
     assert (later,) == await follows.of_services(first.tenant_id, [first.service_id])
 
 
+class TestGlimpses:
+    async def test_they_say_of_followed_services_what_the_follow_says(self, follows: Follows) -> None:
+        odd = a_follow("a", service_id="a\0b", status="\\u005c\0")
+        none = a_follow("b", service_id="b", status=None, deadline_at=after(0.123456))
+        for follow in (odd, none, a_follow("c", service_id="c"), a_follow("d", service_id="d", tenant_id="t")):
+            await follows.begin(follow)
+        await follows.note([told(a_follow("c", service_id="c"), "DOWN", 1, is_over=True)])
+
+        found = await follows.glimpses(None, ["a\0b", "b", "c", "d", "unknown", "\ud800"])
+
+        assert {Glimpse(one.service_id, one.status, one.deadline_at) for one in (odd, none)} == set(found)
+
+    async def test_any_number_can_be_asked_for(self, follows: Follows) -> None:
+        for number in range(3):
+            await follows.begin(a_follow(f"{number}", service_id=f"s-{number}"))
+
+        found = await follows.glimpses(None, (f"s-{number}" for number in range(250)))
+
+        assert ["s-0", "s-1", "s-2"] == sorted(one.service_id for one in found)
+        assert () == await follows.glimpses(None, [])
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -255,6 +277,7 @@ async def test_every_field_of_a_follow_comes_back(follows: Follows, first: Follo
         lambda follows: follows.rounds(NOW),
         lambda follows: follows.take(FIRST, NOW),
         lambda follows: follows.renew(FIRST, NOW),
+        lambda follows: follows.glimpses(None, ["s"]),
         lambda follows: follows.of_services(None, ["s"]),
         lambda follows: follows.next_ids(None, "", 1),
         lambda follows: follows.next_followed(None, "", 1),

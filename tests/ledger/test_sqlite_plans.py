@@ -50,6 +50,12 @@ def test_a_service_is_searched_in_an_index(database: sqlite3.Connection, stateme
     assert {f"SEARCH follows USING {index}"} == plan(database, statement)
 
 
+def test_a_page_of_services_is_compared_in_the_index_alone(database: sqlite3.Connection) -> None:
+    expected = {"SEARCH follows USING COVERING INDEX follows_open (tenant_id=? AND service_id=? AND is_over=?)"}
+
+    assert expected == plan(database, sql.glimpses(100))
+
+
 def test_rounds_read_no_more_than_two_services_a_tenant(database: sqlite3.Connection) -> None:
     expected = {
         "SCAN rounds",

@@ -143,6 +143,20 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Glimpse:
+    """
+    As much of a followed service as shows whether there is something to tell.
+
+    Attributes:
+        service_id, status, deadline_at: as in Follow.
+    """
+
+    service_id: str
+    status: str | None
+    deadline_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """
     Something to tell about a followed service.
@@ -214,6 +228,18 @@ def begun(job: Job, request: Request | None, now: datetime, policy: FollowPolicy
         traceparent=request.traceparent if request else None,
         tracestate=request.tracestate if request else None,
     )
+
+
+def is_news(glimpse: Glimpse, service: Service, now: datetime) -> bool:
+    """
+    Whether `seen` can have something to tell about a service that is followed.
+
+    Args:
+        glimpse: of the follow.
+        service: as the cloud shows it.
+        now: aware UTC.
+    """
+    return service.status not in (None, glimpse.status) or now >= glimpse.deadline_at
 
 
 def seen(follow: Follow, service: Service, now: datetime, policy: FollowPolicy) -> Change | None:

@@ -83,7 +83,7 @@ def from_follow_row(row: FollowRow) -> Follow:
         tenant_id=row.tenant_id or None,
         service_id=row.service_id,
         target=Target(read["target"]),
-        status=None if row.status is None else _ESCAPED.sub(_unescape, row.status),
+        status=status_of(row.status),
         begun_at=datetime.fromisoformat(read["begun_at"]),
         changed_at=row.changed_at,
         deadline_at=row.deadline_at,
@@ -93,6 +93,13 @@ def from_follow_row(row: FollowRow) -> Follow:
         extensions=read["extensions"],
         **{name: read[name] for name in _PLAIN if name in read},
     )
+
+
+def status_of(kept: str | None) -> str | None:
+    """
+    The status that a column holds.
+    """
+    return kept if kept is None or "\\" not in kept else _ESCAPED.sub(_unescape, kept)
 
 
 def readable(rows: Iterable[FollowRow]) -> tuple[Follow, ...]:

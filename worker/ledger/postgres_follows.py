@@ -12,10 +12,18 @@ from typing import Any
 
 import asyncpg
 
-from worker.core.following import Follow
+from worker.core.following import Follow, Glimpse
 from worker.core.rounds import Round
 from worker.ledger import postgres_follows_sql as sql
-from worker.ledger.follow_rows import FollowRow, batches_of, next_readable, readable, tenant_column, to_follow_row
+from worker.ledger.follow_rows import (
+    FollowRow,
+    batches_of,
+    next_readable,
+    readable,
+    status_of,
+    tenant_column,
+    to_follow_row,
+)
 from worker.ledger.postgres_groups import Groups, Order
 from worker.ledger.postgres_server import PostgresServer
 from worker.ledger.postgres_sql import from_text, to_text
@@ -73,6 +81,17 @@ class PostgresFollows:
         See Follows.renew.
         """
         return await self._writes(sql.RENEW, tour, now + self._lease)
+
+    async def glimpses(self, tenant_id: str | None, service_ids: Iterable[str]) -> tuple[Glimpse, ...]:
+        """
+        See Follows.glimpses.
+        """
+        tenant = to_text(tenant_column(tenant_id))
+        found: list[Glimpse] = []
+        for ids in batches_of(service_ids):
+            rows = await self._rows(sql.GLIMPSES, tenant, [to_text(service_id) for service_id in ids])
+            found += [Glimpse(from_text(one), status_of(status), deadline_at) for one, status, deadline_at in rows]
+        return tuple(found)
 
     async def of_services(self, tenant_id: str | None, service_ids: Iterable[str]) -> tuple[Follow, ...]:
         """

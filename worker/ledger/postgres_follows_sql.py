@@ -64,6 +64,11 @@ WHERE tenant_id = $2 AND owner = $1
 RETURNING tenant_id
 """
 
+GLIMPSES = """
+SELECT service_id, status, deadline_at FROM follows
+WHERE tenant_id = $1 AND service_id = ANY($2::text[]) AND NOT is_over
+"""
+
 OF_SERVICES = _FOLLOWS + "WHERE tenant_id = $1 AND service_id = ANY($2::text[]) AND NOT is_over"
 
 NEXT_IDS = """

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from worker.core.following import Follow
+from worker.core.following import Follow, Glimpse
 from worker.core.rounds import Round
 from worker.ledger import sqlite_follows_sql as sql
 from worker.ledger.follow_rows import (
@@ -18,6 +18,7 @@ from worker.ledger.follow_rows import (
     batches_of,
     next_readable,
     readable,
+    status_of,
     tenant_column,
     to_follow_row,
 )
@@ -66,6 +67,16 @@ class SqliteFollows:
         """
         until = (now + self._lease).timestamp()
         return await self._writes(sql.RENEW, until, tenant_column(tour.tenant_id), self._owner)
+
+    async def glimpses(self, tenant_id: str | None, service_ids: Iterable[str]) -> tuple[Glimpse, ...]:
+        """
+        See Follows.glimpses.
+        """
+        found: list[Glimpse] = []
+        for ids in batches_of(service_ids):
+            rows = await self._all(sql.glimpses(len(ids)), tenant_column(tenant_id), *ids)
+            found += [Glimpse(one, status_of(status), moment_of(deadline_at)) for one, status, deadline_at in rows]
+        return tuple(found)
 
     async def of_services(self, tenant_id: str | None, service_ids: Iterable[str]) -> tuple[Follow, ...]:
         """

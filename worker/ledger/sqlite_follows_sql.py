@@ -43,6 +43,17 @@ UPDATE rounds SET last_at = ?, rest_until = ?, failures = ?, owner = NULL, lease
 WHERE tenant_id = ? AND owner = ?
 """
 
+
+def glimpses(count: int) -> str:
+    """
+    The statement for so many services of one tenant.
+    """
+    marks = ", ".join("?" * count)
+    return f"""
+SELECT service_id, status, deadline_at FROM follows WHERE tenant_id = ? AND service_id IN ({marks}) AND is_over = 0
+"""  # noqa: S608 - marks alone
+
+
 OF_SERVICE = _FOLLOWS + "WHERE tenant_id = ? AND service_id = ? AND is_over = 0"
 
 NEXT_IDS = """

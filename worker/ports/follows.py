@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
-from worker.core.following import Follow
+from worker.core.following import Follow, Glimpse
 from worker.core.rounds import Round
 
 
@@ -40,6 +40,12 @@ class Follows(Protocol):
     async def renew(self, tour: Round, now: datetime) -> bool:
         """
         Lengthens our lease of a round from `now`. False when another worker has it meanwhile.
+        """
+        ...
+
+    async def glimpses(self, tenant_id: str | None, service_ids: Iterable[str]) -> tuple[Glimpse, ...]:
+        """
+        As much as is needed most of the time of those of the tenant's services that are being followed, in any order.
         """
         ...
 

@@ -14,8 +14,9 @@ CREATE TABLE follows (
 ) WITHOUT ROWID;
 
 -- Whose a listed service is; and all of a tenant's in order. `is_over` is in it so that SQLite can count them without a
--- look at the rows, which it does not spare itself for the condition alone.
-CREATE INDEX follows_open ON follows (tenant_id, service_id, is_over) WHERE is_over = 0;
+-- look at the rows, which it does not spare itself for the condition alone; the rest, so that a page of services is
+-- compared without one.
+CREATE INDEX follows_open ON follows (tenant_id, service_id, is_over, status, deadline_at) WHERE is_over = 0;
 
 -- When a tenant's next round is due.
 CREATE INDEX follows_by_change ON follows (tenant_id, changed_at) WHERE is_over = 0;
