@@ -156,8 +156,7 @@ class Child:
         Ends it: SIGTERM, and SIGKILL after `grace_s`. Safe to repeat; returns the exit status.
         """
         process = self._started()
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        self._signal(process, signal.SIGTERM)
         try:
             async with asyncio.timeout(grace_s):
                 await process.wait()
@@ -179,11 +178,16 @@ class Child:
             self._reader.cancel()  # a grandchild may still hold the pipe
         return await process.wait()
 
+    def _kill(self, process: asyncio.subprocess.Process) -> None:
+        self._signal(process, signal.SIGKILL)
+
     @staticmethod
-    def _kill(process: asyncio.subprocess.Process) -> None:
+    def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+        # Not process.kill(): Popen.send_signal polls first and may so take the exit status away from asyncio, which then
+        # tells 255 (seen with Python 3.11.2: "Unknown child process pid").
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.kill(process.pid, number)
 
     async def _first_line(self, prefix: str) -> str:
         seen = 0
