@@ -22,15 +22,16 @@ run: .venv/.installed ## the same set-up, kept running until Ctrl-C
 	@$(BIN)/vpn-worker demo --stay
 
 test: .venv/.installed-dev ## run all tests against a real RabbitMQ; ARGS="-k name" goes to pytest
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-cloud: .venv/.installed-dev ## check a real cloud: CLOUD_URL=https://... ROUTERS="id id"; deletes what it creates
 	@test -n "$(CLOUD_URL)" || { echo 'Which cloud? make test-cloud CLOUD_URL=https://vpc.region.example.com' \
 		'ROUTERS="router-id router-id" (CLOUD_URL=catalog: the login knows); docs/clouds.md says how to log in.' >&2; exit 2; }
 	@$(BIN)/python -m pytest tests/cloud_contract --timeout 900 --cloud-url "$(CLOUD_URL)" --routers "$(ROUTERS)" $(ARGS)
 
-chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 14 minutes
+chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 18 minutes
 	@CORE_TREE_FAULTS=6 $(BIN)/python -m pytest --quiet tests/core/test_core_model.py
+	@ENGINE_MACHINE_EXAMPLES=300 $(BIN)/python -m pytest --quiet tests/test_engine_machine.py
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: .venv/.installed-dev ## API calls for each service, the price of following, where the adaptive limit settles; 25 minutes
