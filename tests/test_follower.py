@@ -256,7 +256,7 @@ class TestCost:
 
     def test_a_slow_cloud_is_asked_less_often(self, tmp_path: Path) -> None:
         """
-        Calls are under way for a fifth of the time at most: the pages' and those for single services.
+        Calls are under way for a tenth of the time at most: the pages' and those for single services.
         """
 
         async def play(world: FollowWorld) -> None:
@@ -266,7 +266,7 @@ class TestCost:
             await made.follower.make_due()
             (tour,) = await world.follows.rounds(world.now)
 
-            assert 4 * (7 + 7) == (tour.rest_until - tour.last_at).total_seconds()
+            assert 9 * (7 + 7) == (tour.rest_until - tour.last_at).total_seconds()
 
         in_follow_world(tmp_path, play)
 

@@ -14,7 +14,7 @@ _GROWTH = 0.25
 #: A deadline brings a round forward, but rounds for deadlines alone are no closer than this share of the longest interval.
 _DEADLINE_SHARE = 0.2
 #: Share of the time in which a tenant's calls may be under way: a list of many pages is asked for less often.
-_BUSY_SHARE = 0.2
+_BUSY_SHARE = 0.1
 #: How often the wait after a failed round doubles.
 _MOST_DOUBLINGS = 10
 
