@@ -23,7 +23,7 @@ from worker.core.policy import Policy, WhenNotFound
 from worker.core.steps import Tell, next_step
 
 #: Faults in a play at the most; one more takes about four times as long. `make chaos` walks six, for 100 million plays.
-FAULTS_LIMIT = int(os.environ.get("CORE_TREE_FAULTS", "4"))
+FAULTS_LIMIT = int(os.environ.get("CORE_TREE_FAULTS", "5"))
 #: What a fault after the deadline can cost: a crash in the middle of the last try.
 OVERTIME_S = TIMEOUT_S + LEASE_S
 #: A deadline that no play reaches, and a window that lists 30 s behind do not fill: the last look must settle it.
