@@ -60,6 +60,8 @@ class Unwriting(Exchange):
     async def publish_event(self, event: Envelope, routing_key: str) -> Published:
         if routing_key.endswith(".unwritable"):
             raise ValueError(routing_key)
+        if routing_key.endswith(".cancelled"):
+            raise asyncio.CancelledError
         self.under_way += 1
         try:
             return await super().publish_event(event, routing_key)
@@ -169,5 +171,18 @@ def test_a_lease_is_renewed_before_telling_when_a_quarter_of_it_is_over(
 
         assert [now] * renewals == bench.renewals
         assert now - timedelta(seconds=0 if renewals else age_s) == bench.progress.held_at
+
+    loop.run_until_complete(play(Bench(loop)))
+
+
+def test_a_publish_that_a_dying_connection_cancels_is_not_told_and_ends_nobody_else(loop: VirtualLoop) -> None:
+    """
+    A library's cancellation is not ours (broker-facts: What aio-pika does, 3): it would end the follower without a word.
+    """
+
+    async def play(bench: Bench) -> None:
+        await bench.tell("cancelled-1", "active-1")
+
+        assert ["active-1"] == bench.notes.noted
 
     loop.run_until_complete(play(Bench(loop)))

@@ -105,7 +105,8 @@ class ChangeTeller:
 
 
 def _is_told(task: asyncio.Task[None], change: Change) -> bool:
-    failure = task.exception()
+    # A library's cancellation is not ours: `exception` would raise it here, and end the follower without a word.
+    failure = asyncio.CancelledError() if task.cancelled() else task.exception()
     if failure is not None:
         log.error("follow.not_told", service_id=change.follow.service_id, error=repr(failure))
     return failure is None
