@@ -19,7 +19,7 @@ from worker.ledger import postgres_sql as sql
 from worker.ledger.postgres_claims import ClaimOrder, claim_all, claim_order
 from worker.ledger.postgres_follows import PostgresFollows
 from worker.ledger.postgres_groups import Groups, Order
-from worker.ledger.postgres_records import PostgresRecords
+from worker.ledger.postgres_records import postgres_records
 from worker.ledger.postgres_saves import SaveOrder, amend, save_all, save_order
 from worker.ledger.postgres_schema import update_schema
 from worker.ledger.postgres_server import PostgresServer
@@ -63,7 +63,7 @@ class PostgresLedger:
         self._server = PostgresServer(url, timeout_s)
         self._groups = Groups(self._server, self._carry_out)
         self.follows = PostgresFollows(self._server, owner, self._lease)
-        self.records = PostgresRecords(self._session)
+        self.records = postgres_records(self._session)
 
     async def start(self) -> None:
         """

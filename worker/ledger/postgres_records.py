@@ -12,11 +12,11 @@ from typing import Any
 import asyncpg
 
 from worker.core.job import RequestKey
-from worker.core.records import Position, Record, RecordFilter
 from worker.ledger import record_query
 from worker.ledger.postgres_follows import follow_row
 from worker.ledger.postgres_sql import from_text, to_text
-from worker.ledger.record_rows import RecordRow, next_records, to_record
+from worker.ledger.record_rows import RecordRow
+from worker.ledger.records import LedgerRecords
 
 
 def _as_it_is(moment: datetime) -> datetime:
@@ -33,37 +33,17 @@ DIALECT = record_query.Dialect(
 )
 
 
-class PostgresRecords:
+def postgres_records(session: Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]) -> LedgerRecords:
     """
-    Requests in the ledger's PostgreSQL database.
-
-    Args:
-        session: gives a connection for one question.
+    Requests in the ledger's PostgreSQL database; `session` gives a connection for one question.
     """
 
-    def __init__(self, session: Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]) -> None:
-        self._session = session
-
-    async def newest(self, wanted: RecordFilter, limit: int, before: Position | None = None) -> tuple[Record, ...]:
-        """
-        See Records.newest.
-        """
-
-        async def read(limit: int, before: Position | None) -> list[RecordRow]:
-            return await self._read(*record_query.newest(wanted, limit, before, DIALECT))
-
-        return await next_records(read, limit, before)
-
-    async def of_request(self, request_id: str, source: str | None = None) -> tuple[Record, ...]:
-        """
-        See Records.of_request.
-        """
-        return tuple(map(to_record, await self._read(*record_query.of_request(request_id, source, DIALECT))))
-
-    async def _read(self, statement: str, values: list[object]) -> list[RecordRow]:
-        async with self._session() as connection:
+    async def ask(statement: str, values: list[object]) -> list[RecordRow]:
+        async with session() as connection:
             rows = await connection.fetch(statement, *values)
         return [_row(*row) for row in rows]
+
+    return LedgerRecords(ask, DIALECT)
 
 
 def _row(source: str, request_id: str, *columns: Any) -> RecordRow:

@@ -16,7 +16,7 @@ from worker.ledger.claiming import FORGOTTEN, Known, begins, is_kept, is_still, 
 from worker.ledger.rows import from_row, to_row
 from worker.ledger.sqlite_file import open_database
 from worker.ledger.sqlite_follows import SqliteFollows
-from worker.ledger.sqlite_records import SqliteRecords
+from worker.ledger.sqlite_records import sqlite_records
 from worker.ledger.writer import GroupWriter
 from worker.ports import Claim, Claimed, Saved
 
@@ -40,7 +40,7 @@ class SqliteLedger:
         self._lease = timedelta(seconds=lease_s)
         self._writer = GroupWriter(partial(open_database, path))
         self.follows = SqliteFollows(self._writer, owner, self._lease)
-        self.records = SqliteRecords(self._writer)
+        self.records = sqlite_records(self._writer)
 
     async def start(self) -> None:
         """

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from worker.core.job import RequestKey
-from worker.core.records import Position, Record, RecordFilter
 from worker.ledger import record_query
-from worker.ledger.record_rows import RecordRow, next_records, to_record
+from worker.ledger.record_rows import RecordRow
+from worker.ledger.records import LedgerRecords
 from worker.ledger.sqlite_follows import follow_row, moment_of
 from worker.ledger.writer import GroupWriter
 
@@ -26,36 +26,16 @@ DIALECT = record_query.Dialect(
 )
 
 
-class SqliteRecords:
+def sqlite_records(writer: GroupWriter) -> LedgerRecords:
     """
-    Requests in the ledger's SQLite file.
-
-    Args:
-        writer: of that file.
+    Requests in the ledger's SQLite file, which that writer has open.
     """
 
-    def __init__(self, writer: GroupWriter) -> None:
-        self._writer = writer
-
-    async def newest(self, wanted: RecordFilter, limit: int, before: Position | None = None) -> tuple[Record, ...]:
-        """
-        See Records.newest.
-        """
-
-        async def read(limit: int, before: Position | None) -> list[RecordRow]:
-            return await self._read(*record_query.newest(wanted, limit, before, DIALECT))
-
-        return await next_records(read, limit, before)
-
-    async def of_request(self, request_id: str, source: str | None = None) -> tuple[Record, ...]:
-        """
-        See Records.of_request.
-        """
-        return tuple(map(to_record, await self._read(*record_query.of_request(request_id, source, DIALECT))))
-
-    async def _read(self, statement: str, values: list[object]) -> list[RecordRow]:
-        rows = await self._writer.run(lambda database: database.execute(statement, values).fetchall())
+    async def ask(statement: str, values: list[object]) -> list[RecordRow]:
+        rows = await writer.run(lambda database: database.execute(statement, values).fetchall())
         return [_row(*row) for row in rows]
+
+    return LedgerRecords(ask, DIALECT)
 
 
 def _row(source: str, request_id: str, *columns: Any) -> RecordRow:
