@@ -58,6 +58,7 @@ class Created:
 
     service: Service
     api_request_id: str | None = None
+    http_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
