@@ -77,6 +77,7 @@ class Request:
         extensions: CloudEvents extension attributes to copy to the events.
         traceparent: W3C Trace Context of the publisher, valid when given.
         follow: how far to follow the service: none, settled, active; None leaves it to the worker.
+        made_at: when it was made, as its `ce-time` says; aware, UTC.
     """
 
     source: str
@@ -90,6 +91,7 @@ class Request:
     traceparent: str | None
     tracestate: str | None
     follow: str | None = None
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def decode_request(envelope: Envelope) -> Request | Rejection:
         rest.traceparent,
         rest.tracestate,
         rest.follow,
+        time_of(attributes.get("time")),
     )
 
 

@@ -4,6 +4,7 @@ Every error the worker raises on purpose: one family, each with its remedy and i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import cleandoc
 from typing import ClassVar
 
@@ -22,9 +23,16 @@ class VpnWorkerError(Exception):
 class SettingsError(VpnWorkerError):
     """
     Some settings are wrong; correct the ones listed and start again.
+
+    Attributes:
+        faults: each setting or place that is wrong, with what is wrong about it; empty where the message says it all.
     """
 
     exit_code = 2
+
+    def __init__(self, message: str | None = None, faults: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class BrokerUnreachable(VpnWorkerError):  # noqa: N818 - named for what the operator sees
@@ -43,9 +51,17 @@ class BrokerRefused(VpnWorkerError):  # noqa: N818 - named for what the operator
     exit_code = 3
 
 
+class BrokerTooOld(VpnWorkerError):  # noqa: N818 - named for what the operator sees
+    """
+    This RabbitMQ is too old for the worker's queues; use 3.10 or later.
+    """
+
+    exit_code = 3
+
+
 class TopologyMismatch(VpnWorkerError):  # noqa: N818 - named for what the operator sees
     """
-    A queue or exchange exists with other arguments than ours; delete it, or use another VPN_WORKER_PREFIX.
+    A queue or exchange exists with other arguments than ours; `vpn-worker topology diff` shows them.
     """
 
     exit_code = 4
@@ -65,6 +81,15 @@ class HealthPortError(VpnWorkerError):
     """
 
     exit_code = 2
+
+
+class ConsumerLost(VpnWorkerError):  # noqa: N818 - named for what the operator sees
+    """
+    RabbitMQ does not serve our consumer, though the connection was made anew several times and all queues are there; look
+    at the worker's right to read (`vpn-worker check`) and at the queue's leader (`rabbitmq-queues quorum_status`).
+    """
+
+    exit_code = 7
 
 
 class SandboxError(VpnWorkerError):

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from messages.envelope import Envelope
+from worker.core.causes import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Delivery:
         crashes: how often in a row it ended in an unforeseen error of ours.
         returns: how often the broker has taken it back from somebody who had it (x-delivery-count).
         replays: how often a person has put it back from the dead letters.
+        sent_at: when its publisher sent it, if that is known; kept on copies.
+        exchange: through which it came.
+        routing_key: with which it came.
+        tag: the broker's number for it on its channel.
     """
 
     envelope: Envelope
@@ -37,6 +42,10 @@ class Delivery:
     crashes: int = 0
     returns: int = 0
     replays: int = 0
+    sent_at: datetime | None = None
+    exchange: str = ""
+    routing_key: str = ""
+    tag: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ class Later:
         last_error: why it waits, in words.
         crashes: how often in a row it ended in an unforeseen error of ours.
         is_redelivered: whether a ledger that does not know the copy must suspect that it was sent.
+        cause: why it waits, for counting.
     """
 
     delay_s: float
@@ -66,6 +76,7 @@ class Later:
     last_error: str
     crashes: int = 0
     is_redelivered: bool = True
+    cause: Cause = Cause.BUSY
 
 
 @dataclass(frozen=True, slots=True)
