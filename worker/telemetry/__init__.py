@@ -1,3 +1,3 @@
 """
-What operators see: logs today, metrics and traces beside them.
+What operators see: logs, metrics, traces, health, and the small HTTP server that tells them.
 """

@@ -1,19 +1,16 @@
 """
-The small HTTP server that says whether the worker lives and is ready.
+Whether the worker has started and is ready: named checks, each with its state, since when, and what to do about it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-import orjson
-from aiohttp import web
+import structlog
 
-from worker.errors import HealthPortError
-
-_CLOSE_S = 1.0
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,58 +20,109 @@ class Check:
 
     Attributes:
         is_well: whether it is.
-        words: what it is like, for the operator.
+        words: what it is like, for the operator; never a secret.
+        remedy: what to do about it, when it is not well.
     """
 
     is_well: bool
     words: str
+    remedy: str = ""
 
 
-Checks = Callable[[], Mapping[str, Check]]
+#: How one thing is now; must not block.
+Look = Callable[[], Check]
 
 
-@asynccontextmanager
-async def serve_health(host: str, port: int, checks: Checks) -> AsyncIterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    is_well: bool
+    since: datetime
+
+
+class Health:
     """
-    Serves `/live` (200 while the event loop turns) and `/ready` (200, or 503 when a check fails), both as JSON.
+    The checks of a process. Before the worker has started there is one, `started`, which says what it is at.
 
     Args:
-        host: address to listen on.
-        port: 0 takes a free one.
-        checks: asked at each call of `/ready`; must not block.
-
-    Yields:
-        The server's URL.
-
-    Raises:
-        HealthPortError: the port cannot be had.
+        now: this machine's time, aware UTC.
     """
-    app = web.Application()
-    app.router.add_get("/live", _live)
-    app.router.add_get("/ready", lambda _: _ready(checks))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
-    await runner.setup()
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._looks: dict[str, Look] = {}
+        self._known: dict[str, _Known] = {}
+        self._stage: str | None = "starting"
+
+    @property
+    def is_started(self) -> bool:
+        """
+        Whether everything the worker is made of has come up once.
+        """
+        return self._stage is None
+
+    @property
+    def is_ready(self) -> bool:
+        """
+        Whether all checks are well.
+        """
+        return all(check.is_well for check in self.look().values())
+
+    def starting(self, stage: str) -> None:
+        """
+        Says what the start is at, in words.
+        """
+        self._stage = stage
+
+    def started(self) -> None:
+        """
+        The start is over.
+        """
+        self._stage = None
+
+    def watch(self, looks: Mapping[str, Look]) -> None:
+        """
+        Adds checks.
+        """
+        self._looks.update(looks)
+
+    def look(self) -> dict[str, Check]:
+        """
+        How everything is now. Since when is known as well as this is called often.
+        """
+        found = {name: _looked(name, look) for name, look in self._looks.items()}
+        if self._stage is not None:
+            found["started"] = Check(is_well=False, words=self._stage, remedy="wait; the log says what it is at")
+        now = self._now()
+        for name, check in found.items():
+            known = self._known.get(name)
+            if known is None or known.is_well != check.is_well:
+                self._known[name] = _Known(check.is_well, now)
+        return found
+
+    def report(self) -> dict[str, object]:
+        """
+        As `/ready` tells it.
+        """
+        found = self.look()
+        return {
+            "ready": all(check.is_well for check in found.values()),
+            "checks": {
+                name: {
+                    "state": "ok" if check.is_well else "failing",
+                    "since": self._known[name].since.isoformat(timespec="milliseconds"),
+                    "words": check.words,
+                    "remedy": "" if check.is_well else check.remedy,
+                }
+                for name, check in found.items()
+            },
+        }
+
+
+def _looked(name: str, look: Look) -> Check:
     try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as exc:
-            raise HealthPortError(f"The health port {host}:{port} cannot be had: {exc}.") from exc
-        bound = runner.addresses[0]
-        yield f"http://{bound[0]}:{bound[1]}"
-    finally:
-        await runner.cleanup()
-
-
-async def _live(_: web.Request) -> web.Response:
-    return _json({"live": True}, 200)
-
-
-async def _ready(checks: Checks) -> web.Response:
-    found = checks()
-    is_ready = all(check.is_well for check in found.values())
-    body = {"ready": is_ready, "checks": {name: asdict(check) for name, check in found.items()}}
-    return _json(body, 200 if is_ready else 503)
-
-
-def _json(body: object, status: int) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+        return look()
+    except Exception as exc:
+        log.exception("check.not_made", check=name)
+        return Check(
+            is_well=False, words=f"could not be looked at ({type(exc).__name__})", remedy="report it: a fault of ours"
+        )
