@@ -15,13 +15,13 @@ from pydantic import SecretStr
 from worker.accounts.access import Access, Setup, read_access
 from worker.accounts.account import Account, AkskCredentials
 from worker.accounts.credentials import Hosts
-from worker.accounts.findings import Findings
+from worker.accounts.remarks import Remarks
 from worker.accounts.source import PIECES, SECRETS, TEXTS, TLS, Given, Method, Source, in_file, inline
 from worker.core.profile import Profile
 from worker.errors import SettingsError
 from worker.profiles import profile_named, profile_names
 from worker.settings.cloud import CloudSettings
-from worker.settings.secret_files import FileSecret
+from worker.settings.secret_files import FileSecret, is_secret
 from worker.settings.variables import variable
 
 #: Where otc, the default, is right, or does no harm.
@@ -47,10 +47,10 @@ def access_of(settings: CloudSettings, environ: Mapping[str, str] | None = None)
     Raises:
         SettingsError: with every fault, a line each.
     """
-    findings = Findings()
-    access = find_access(settings, findings, environ)
+    remarks = Remarks()
+    access = find_access(settings, remarks, environ)
     if access is None:
-        raise SettingsError("Settings are wrong:\n" + "\n".join(f"  {fault}" for fault in findings.faults))
+        raise SettingsError("Settings are wrong:\n" + "\n".join(f"  {fault}" for fault in remarks.faults))
     return access
 
 
@@ -61,16 +61,16 @@ def accounts_of(settings: CloudSettings, environ: Mapping[str, str] | None = Non
     return access_of(settings, environ).accounts
 
 
-def find_access(settings: CloudSettings, findings: Findings, environ: Mapping[str, str] | None = None) -> Access | None:
+def find_access(settings: CloudSettings, remarks: Remarks, environ: Mapping[str, str] | None = None) -> Access | None:
     """
     As access_of, but for those who gather faults: None when there are any.
     """
     environ = os.environ if environ is None else environ
     is_without_login = settings.auth == "none"
     if is_without_login:
-        _warn_of_unused(settings, findings)
+        _warn_of_unused(settings, remarks)
     elif settings.accounts_file is not None:
-        _refuse_beside_file(settings, findings)
+        _refuse_beside_file(settings, remarks)
     profile = profile_named(settings.cloud)
     setup = Setup(
         source=_source(settings),
@@ -82,27 +82,28 @@ def find_access(settings: CloudSettings, findings: Findings, environ: Mapping[st
         are_users_checked=settings.tenant_check == "user_id",
         users_place=variable("tenant_check"),
     )
-    _warn_of_unread_files(findings)
-    access = read_access(setup, findings)
+    _warn_of_unread_files(settings, remarks)
+    access = read_access(setup, remarks)
     if access is None:
         return None
-    _check_cloud(settings, profile, access, findings)
-    return None if findings.faults else replace(access, warnings=tuple(map(str, findings.warnings)))
+    _check_cloud(settings, profile, access, remarks)
+    return None if remarks.faults else replace(access, warnings=tuple(map(str, remarks.warnings)))
 
 
-def _warn_of_unread_files(findings: Findings) -> None:
-    # Whoever replaces the file would wait in vain for it to be read.
-    for name in (variable(key) for key in sorted(SECRETS)):
+def _warn_of_unread_files(settings: CloudSettings, remarks: Remarks) -> None:
+    # Whoever mounts or replaces the file would wait in vain for it to be read.
+    secrets = sorted(key for key, field in type(settings).model_fields.items() if is_secret(field))
+    for name in map(variable, secrets):
         if os.environ.get(name) and os.environ.get(f"{name}_FILE"):
-            findings.warn(f"{name}_FILE", f"is not read, since {name} is set as well")
+            remarks.warn(f"{name}_FILE", f"is not read, since {name} is set as well")
 
 
-def _check_cloud(settings: CloudSettings, profile: Profile, access: Access, findings: Findings) -> None:
+def _check_cloud(settings: CloudSettings, profile: Profile, access: Access, remarks: Remarks) -> None:
     has_keys = any(isinstance(account.credentials, AkskCredentials) for account in access.accounts)
     if has_keys and not profile.has_aksk:
-        findings.fault(variable("cloud"), f"is {profile.name}, and {profile.title} has no AK/SK; log in with a token")
+        remarks.fault(variable("cloud"), f"is {profile.name}, and {profile.title} has no AK/SK; log in with a token")
     if "cloud" not in settings.model_fields_set and any(map(_is_elsewhere, access.accounts)):
-        findings.warn(
+        remarks.warn(
             variable("cloud"),
             f"is not set, so the API counts as that of {profile.title}; set it to one of {', '.join(profile_names())}, "
             "since a wrong one can create a service twice",
@@ -154,19 +155,19 @@ def _given_login(settings: CloudSettings) -> list[str]:
     return [key for key in (*_LOGIN, "os_cloud") if getattr(settings, key) is not None]
 
 
-def _refuse_beside_file(settings: CloudSettings, findings: Findings) -> None:
+def _refuse_beside_file(settings: CloudSettings, remarks: Remarks) -> None:
     said = ["auth"] if "auth" in settings.model_fields_set else []
     for key in said + _given_login(settings):
-        findings.fault(
+        remarks.fault(
             variable(key),
             f"stands beside {variable('accounts_file')}, which says how each account logs in; give one or the other",
         )
 
 
-def _warn_of_unused(settings: CloudSettings, findings: Findings) -> None:
+def _warn_of_unused(settings: CloudSettings, remarks: Remarks) -> None:
     pieces = {piece for pieces in PIECES.values() for piece in pieces} | {"os_cloud"}
     keys = [key for key in _given_login(settings) if key in pieces]
     if settings.accounts_file is not None:
         keys.append("accounts_file")
     for key in keys:
-        findings.warn(variable(key), f"is not used, since {variable('auth')} is none")
+        remarks.warn(variable(key), f"is not used, since {variable('auth')} is none")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from worker.accounts.findings import Finding, Findings
+from worker.accounts.remarks import Remark, Remarks
 from worker.errors import SettingsError
 from worker.settings.access import find_access
 from worker.settings.broker import BrokerSettings
@@ -63,6 +63,17 @@ def unknown_variables() -> list[str]:
     return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
 
 
+def misspelt_variables() -> dict[str, str]:
+    """
+    The unknown variables, each with what to say of it.
+    """
+    known = sorted(variable(name) for name in Settings.model_fields)
+    nearest = {name: get_close_matches(name, known, n=1, cutoff=0.8) for name in unknown_variables()}
+    return {
+        name: f"is no setting; did you mean {near[0]}?" if near else "is no setting" for name, near in nearest.items()
+    }
+
+
 def _without(wrong: set[str], given: Mapping[str, Any]) -> CloudSettings | None:
     """
     The cloud's settings with defaults for the wrong ones, so that the accounts can be looked at all the same.
@@ -70,26 +81,27 @@ def _without(wrong: set[str], given: Mapping[str, Any]) -> CloudSettings | None:
     if "auth" in wrong:
         # How to log in is not known: whatever was said of the login would be guesswork.
         return None
+    if "amqp_url" in wrong:
+        # Its default may not go with files for TLS, and says nothing of the accounts.
+        wrong = wrong | {"amqp_ca_file", "amqp_cert_file", "amqp_key_file"}
     defaults = {name: field.default for name, field in CloudSettings.model_fields.items() if name in wrong}
     return CloudSettings(**{**given, **defaults})
 
 
-def _access_faults(settings: BrokerSettings | None, told: set[str]) -> list[Finding]:
+def _access_faults(settings: BrokerSettings | None, told: set[str]) -> list[Remark]:
     if not isinstance(settings, CloudSettings):
         return []
-    findings = Findings()
-    find_access(settings, findings)
-    return [fault for fault in findings.faults if fault.place not in told]
+    remarks = Remarks()
+    find_access(settings, remarks)
+    return [fault for fault in remarks.faults if fault.place not in told]
 
 
-def _fault(place: tuple[int | str, ...], words: str) -> Finding:
+def _fault(place: tuple[int | str, ...], words: str) -> Remark:
     words = words.removeprefix("Value error, ")
-    return Finding(variable(str(place[0])) if place else "settings", words)
+    return Remark(variable(str(place[0])) if place else "settings", words)
 
 
-def _wrong(faults: list[Finding]) -> SettingsError:
-    known = sorted(variable(name) for name in Settings.model_fields)
-    for name in unknown_variables():
-        near = get_close_matches(name, known, n=1, cutoff=0.8)
-        faults = [*faults, Finding(name, f"is no setting; did you mean {near[0]}?" if near else "is no setting")]
-    return SettingsError("Settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))
+def _wrong(faults: list[Remark]) -> SettingsError:
+    faults = [*faults, *(Remark(name, words) for name, words in misspelt_variables().items())]
+    words = "Settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults)
+    return SettingsError(words, [(fault.place, fault.words) for fault in faults])

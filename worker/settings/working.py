@@ -83,7 +83,16 @@ class Settings(FollowSettings):
     )
     http_host: str = Field("127.0.0.1", min_length=1, description="Address of the HTTP port.")
     http_port: int | None = Field(
-        None, ge=0, le=65535, description="Port for /live and /ready; 0 takes a free one. Default: none."
+        None,
+        ge=0,
+        le=65535,
+        description="Port for /live, /startup, /ready and /metrics; 0 takes a free one. Default: none.",
+    )
+    self_check_s: float = Field(
+        30.0,
+        ge=0.1,
+        le=3600,
+        description="Seconds between looks whether RabbitMQ serves us and the ledger can be written.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
     log_format: Literal["auto", "json", "text"] = Field(
