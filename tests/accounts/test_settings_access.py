@@ -326,11 +326,13 @@ class TestTheCloud:
         assert is_warned is any("VPN_WORKER_CLOUD: is not set" in warning for warning in warnings)
 
 
-def test_a_file_beside_its_variable_is_told_not_to_be_read(place: Place, tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("another")
-    warnings = place.access(LOGIN | {"VPN_WORKER_PASSWORD_FILE": str(tmp_path / "password")}).warnings
+@pytest.mark.parametrize("name", ["VPN_WORKER_PASSWORD", "VPN_WORKER_AMQP_URL"])
+def test_a_file_beside_its_variable_is_told_not_to_be_read(place: Place, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("amqp://another")
+    given = {"VPN_WORKER_AMQP_URL": "amqp://guest:guest@127.0.0.1/"}
+    warnings = place.access(LOGIN | given | {f"{name}_FILE": str(tmp_path / "secret")}).warnings
 
-    assert "VPN_WORKER_PASSWORD_FILE: is not read, since VPN_WORKER_PASSWORD is set as well" in warnings
+    assert f"{name}_FILE: is not read, since {name} is set as well" in warnings
 
 
 def test_a_misspelt_setting_is_told_together_with_what_is_missing(place: Place) -> None:

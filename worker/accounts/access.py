@@ -13,9 +13,9 @@ from worker.accounts.accounts_file import Entry, read_accounts_file
 from worker.accounts.clouds_files import CloudsError
 from worker.accounts.clouds_yaml import clouds_yaml_source
 from worker.accounts.credentials import Hosts
-from worker.accounts.findings import Findings
 from worker.accounts.openstack import variables_source
 from worker.accounts.reading import Read, Tenancy, read_account
+from worker.accounts.remarks import Remarks
 from worker.accounts.source import TLS, Given, Source
 from worker.accounts.tls import TlsFiles, tls_files
 
@@ -67,69 +67,69 @@ class Setup:
     users_place: str = "tenant_check"
 
 
-def read_access(setup: Setup, findings: Findings) -> Access | None:
+def read_access(setup: Setup, remarks: Remarks) -> Access | None:
     """
     The accounts and the files for TLS.
 
     Args:
         setup: what the settings say.
-        findings: gets everything that is wrong or risky.
+        remarks: gets everything that is wrong or risky.
 
     Returns:
         None when something is wrong.
     """
     if setup.accounts_file is None or setup.is_without_login:
-        reads = _one(setup, findings)
+        reads = _one(setup, remarks)
     else:
-        reads = _several(setup, *setup.accounts_file, findings)
-    tls = tls_files(_tls_pieces(setup, reads, findings), findings)
-    _check_users(setup, reads, findings)
-    if findings.faults:
+        reads = _several(setup, *setup.accounts_file, remarks)
+    tls = tls_files(_tls_pieces(setup, reads, remarks), remarks)
+    _check_users(setup, reads, remarks)
+    if remarks.faults:
         return None
     return Access(
         accounts=tuple(read.account for read in reads),
         tls=tls,
-        warnings=tuple(str(warning) for warning in findings.warnings),
+        warnings=tuple(str(warning) for warning in remarks.warnings),
         origins={read.account.name: read.origin for read in reads},
     )
 
 
-def _one(setup: Setup, findings: Findings) -> list[Read]:
+def _one(setup: Setup, remarks: Remarks) -> list[Read]:
     sources = [setup.source]
     if setup.os_cloud is not None and not setup.is_without_login:
-        found = _cloud(setup, setup.os_cloud, _wanted_region(setup), findings)
+        found = _cloud(setup, setup.os_cloud, _wanted_region(setup), remarks)
         if found is None:
             return []
         sources.append(found)
     elif not setup.is_without_login:
         sources.append(variables_source(setup.environ))
-    read = read_account(ONLY_ACCOUNT, sources, Tenancy(), setup.hosts, findings)
+    read = read_account(ONLY_ACCOUNT, sources, Tenancy(), setup.hosts, remarks)
     return [read] if read else []
 
 
-def _several(setup: Setup, path: Path, place: str, findings: Findings) -> list[Read]:
-    entries = read_accounts_file(path, place, findings)
-    return [read for entry in entries if (read := _of_entry(setup, path, entry, findings)) is not None]
+def _several(setup: Setup, path: Path, place: str, remarks: Remarks) -> list[Read]:
+    entries = read_accounts_file(path, place, remarks)
+    return [read for entry in entries if (read := _of_entry(setup, path, entry, remarks)) is not None]
 
 
-def _of_entry(setup: Setup, path: Path, entry: Entry, findings: Findings) -> Read | None:
+def _of_entry(setup: Setup, path: Path, entry: Entry, remarks: Remarks) -> Read | None:
     sources = [entry.source]
     if entry.cloud is not None:
         region = entry.source.given.get("region")
         place = f"{path.name}, account {entry.name}, cloud"
-        found = _cloud(setup, (entry.cloud, place), str(region.value) if region else None, findings)
+        found = _cloud(setup, (entry.cloud, place), str(region.value) if region else None, remarks)
         if found is None:
             return None
         sources.append(found)
-    return read_account(entry.name, [*sources, setup.source], entry.tenancy, setup.hosts, findings)
+    return read_account(entry.name, [*sources, setup.source], entry.tenancy, setup.hosts, remarks)
 
 
-def _cloud(setup: Setup, named: tuple[str, str], region: str | None, findings: Findings) -> Source | None:
+def _cloud(setup: Setup, named: tuple[str, str], region: str | None, remarks: Remarks) -> Source | None:
     cloud, place = named
     try:
         return clouds_yaml_source(cloud, setup.environ, region)
     except CloudsError as exc:
-        findings.fault(place, str(exc))
+        remarks.fault(place, str(exc))
         return None
 
 
@@ -139,7 +139,7 @@ def _wanted_region(setup: Setup) -> str | None:
     return str(piece.value) if piece else setup.environ.get("OS_REGION_NAME") or None
 
 
-def _tls_pieces(setup: Setup, reads: list[Read], findings: Findings) -> dict[str, Given]:
+def _tls_pieces(setup: Setup, reads: list[Read], remarks: Remarks) -> dict[str, Given]:
     own = {key: piece for key, piece in setup.source.given.items() if key in TLS}
     if not setup.accounts_file:
         found = {key: piece for read in reads for key, piece in read.login.given.items() if key in TLS}
@@ -149,7 +149,7 @@ def _tls_pieces(setup: Setup, reads: list[Read], findings: Findings) -> dict[str
             piece = read.login.given.get(key)
             if piece is not None and key not in own:
                 wanted = setup.source.place_of(key)
-                findings.fault(piece.place, f"is one file for all accounts; name it in {wanted}")
+                remarks.fault(piece.place, f"is one file for all accounts; name it in {wanted}")
     return own
 
 
@@ -160,7 +160,7 @@ def _pair(own: dict[str, Given], found: dict[str, Given]) -> dict[str, Given]:
     return found | own
 
 
-def _check_users(setup: Setup, reads: list[Read], findings: Findings) -> None:
+def _check_users(setup: Setup, reads: list[Read], remarks: Remarks) -> None:
     if not setup.are_users_checked:
         return
     for read in reads:
@@ -168,7 +168,7 @@ def _check_users(setup: Setup, reads: list[Read], findings: Findings) -> None:
             continue
         if setup.accounts_file and not setup.is_without_login:
             place = f"{setup.accounts_file[0].name}, account {read.account.name}, users"
-            findings.fault(place, f"is needed: {setup.users_place} is user_id, and nobody could ask for this account")
+            remarks.fault(place, f"is needed: {setup.users_place} is user_id, and nobody could ask for this account")
         else:
             # Otherwise every request would be rejected, for good.
-            findings.fault(setup.users_place, "user_id needs an accounts file that names the users of each account")
+            remarks.fault(setup.users_place, "user_id needs an accounts file that names the users of each account")

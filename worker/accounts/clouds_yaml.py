@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from worker.accounts.clouds_files import CloudsError, CloudsFiles, find_clouds_files
-from worker.accounts.findings import Finding
 from worker.accounts.openstack import NAMES, Found, is_known, openstack_source
+from worker.accounts.remarks import Remark
 from worker.accounts.source import SECRETS, Source
 
 #: Ships with openstacksdk (config/vendors/otc.json), so that entries which name it need no clouds-public.yaml.
@@ -45,7 +45,7 @@ def clouds_yaml_source(cloud: str, environ: Mapping[str, str], region: str | Non
 
     source = openstack_source(place, find, lambda name: f"{place}, {_where(name)}")
     strange = tuple(
-        Finding(found.place, "is not known here and has no effect")
+        Remark(found.place, "is not known here and has no effect")
         for name, found in flat.items()
         if name.startswith("auth.") and not is_known(name.removeprefix("auth."))
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from worker.accounts.findings import Findings
+from worker.accounts.remarks import Remarks
 from worker.accounts.source import PIECES, Given, Method, Source
 
 #: Names for the same thing: when a stronger source gives one, the weaker ones' others are out of date.
@@ -42,19 +42,19 @@ class Login:
     sources: tuple[Source, ...]
 
 
-def login_of(sources: Sequence[Source], findings: Findings, *, is_iam_made: bool = False) -> Login | None:
+def login_of(sources: Sequence[Source], remarks: Remarks, *, is_iam_made: bool = False) -> Login | None:
     """
     The login that these sources make.
 
     Args:
         sources: strongest first.
-        findings: gets contradictions; also when nothing says how to log in.
+        remarks: gets contradictions; also when nothing says how to log in.
         is_iam_made: the identity service's URL can be made from the region.
 
     Returns:
-        None when it cannot be told which way to log in; findings say why.
+        None when it cannot be told which way to log in; remarks say why.
     """
-    chosen = _chosen(sources, findings)
+    chosen = _chosen(sources, remarks)
     if chosen is None:
         return None
     method, decider = chosen
@@ -97,7 +97,7 @@ def names_a_way(sources: Sequence[Source]) -> bool:
     return any(_named(source) for source in sources)
 
 
-def _chosen(sources: Sequence[Source], findings: Findings) -> tuple[Method, Source] | None:
+def _chosen(sources: Sequence[Source], remarks: Remarks) -> tuple[Method, Source] | None:
     allowed = frozenset(Method)
     for source in sources:
         # 1. What a stronger source allows, a weaker one can only narrow.
@@ -106,11 +106,11 @@ def _chosen(sources: Sequence[Source], findings: Findings) -> tuple[Method, Sour
         # 2. A piece that belongs to one way chooses it.
         named = _named(source)
         if source.is_strict:
-            _refuse_strays(source, named, allowed, findings)
+            _refuse_strays(source, named, allowed, remarks)
         fitting = [method for method in named if method in allowed]
         if len(fitting) > 1:
             places = " and ".join(named[method].place for method in fitting)
-            findings.fault(places, "are two ways to log in; give one, or say which one is meant")
+            remarks.fault(places, "are two ways to log in; give one, or say which one is meant")
             return None
         if fitting:
             return fitting[0], source
@@ -121,7 +121,7 @@ def _chosen(sources: Sequence[Source], findings: Findings) -> tuple[Method, Sour
     for source in sources:
         if Method.PASSWORD in allowed and ("username" in source.given or "user_id" in source.given):
             return Method.PASSWORD, source
-    _tell_nothing_given(sources[0], allowed, findings)
+    _tell_nothing_given(sources[0], allowed, remarks)
     return None
 
 
@@ -134,25 +134,23 @@ def _named(source: Source) -> dict[Method, Given]:
     return named
 
 
-def _refuse_strays(
-    source: Source, named: Mapping[Method, Given], allowed: frozenset[Method], findings: Findings
-) -> None:
+def _refuse_strays(source: Source, named: Mapping[Method, Given], allowed: frozenset[Method], remarks: Remarks) -> None:
     for method, piece in named.items():
         if source.methods is not None and method not in allowed:
-            findings.fault(piece.place, f"does not go with {source.method_place}; leave one of them out")
+            remarks.fault(piece.place, f"does not go with {source.method_place}; leave one of them out")
 
 
-def _tell_nothing_given(source: Source, allowed: frozenset[Method], findings: Findings) -> None:
+def _tell_nothing_given(source: Source, allowed: frozenset[Method], remarks: Remarks) -> None:
     token, key = source.place_of("auth_token"), source.place_of("access_key")
     user, secret = source.place_of("username"), source.place_of("application_credential_secret")
     if Method.TOKEN in allowed:
-        findings.fault(
+        remarks.fault(
             token,
             f"is needed (or the file in {_file(token)}), or another way to log in: {user} with a password, "
             f"{secret} with its id, {key} with its secret key, or an entry of clouds.yaml in {source.place_of('cloud')}",
         )
         return
-    findings.fault(key, f"is needed (or the file in {_file(key)}), since the login is by AK/SK")
+    remarks.fault(key, f"is needed (or the file in {_file(key)}), since the login is by AK/SK")
 
 
 def _file(place: str) -> str:

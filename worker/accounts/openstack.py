@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from worker.accounts.findings import Findings
+from worker.accounts.remarks import Remarks
 from worker.accounts.source import Given, Method, Source, inline
 
 #: Our name, and theirs, best first. `domain` stands for user and project, `default_domain` for whatever has none.
@@ -91,17 +91,17 @@ def openstack_source(name: str, find: Find, place_of: Callable[[str], str]) -> S
         find: looks one of their names up.
         place_of: what one of their names is called there.
     """
-    findings = Findings()
-    given = _pieces(find, findings)
-    methods, method_place = _methods(find, given, findings)
-    _refuse(find, findings)
+    remarks = Remarks()
+    given = _pieces(find, remarks)
+    methods, method_place = _methods(find, given, remarks)
+    _refuse(find, remarks)
     return Source(
         name=name,
         given=given,
         place_of=lambda key: place_of(NAMES[key][0]) if key in NAMES else place_of(key),
         methods=methods,
         method_place=method_place,
-        faults=tuple(findings.faults),
+        faults=tuple(remarks.faults),
     )
 
 
@@ -118,20 +118,20 @@ def variables_source(environ: Mapping[str, str]) -> Source:
     return openstack_source("OS_* variables", find, lambda name: f"OS_{name.upper()}")
 
 
-def _pieces(find: Find, findings: Findings) -> dict[str, Given]:
+def _pieces(find: Find, remarks: Remarks) -> dict[str, Given]:
     given = {}
     for key, names in NAMES.items():
         found = next((found for name in names if (found := find(name)) is not None), None)
         if found is None:
             continue
         if not isinstance(found.value, str):
-            findings.fault(found.place, "must be text; put it in quotes")
+            remarks.fault(found.place, "must be text; put it in quotes")
         elif found.value.strip():
             given[key] = inline(key, found.value, found.place)
     return given
 
 
-def _methods(find: Find, given: dict[str, Given], findings: Findings) -> tuple[frozenset[Method] | None, str]:
+def _methods(find: Find, given: dict[str, Given], remarks: Remarks) -> tuple[frozenset[Method] | None, str]:
     found = find("auth_type")
     if found is None:
         return None, ""
@@ -139,7 +139,7 @@ def _methods(find: Find, given: dict[str, Given], findings: Findings) -> tuple[f
     method = _METHODS.get(auth_type)
     if method is None:
         known = ", ".join(_METHODS)
-        findings.fault(found.place, f"is not supported here; the ways to log in are {known}")
+        remarks.fault(found.place, f"is not supported here; the ways to log in are {known}")
         return None, ""
     endpoint = find("endpoint")
     if auth_type in _WITH_ENDPOINT and endpoint is not None and "api_url" not in given:
@@ -150,20 +150,20 @@ def _methods(find: Find, given: dict[str, Given], findings: Findings) -> tuple[f
     return frozenset({method}), found.place
 
 
-def _refuse(find: Find, findings: Findings) -> None:
+def _refuse(find: Find, remarks: Remarks) -> None:
     for name, words in _REFUSED.items():
         if (found := find(name)) is not None and found.value not in (None, ""):
-            findings.fault(found.place, words)
+            remarks.fault(found.place, words)
     for name, bad in (("insecure", _TRUE), ("verify", _FALSE)):
         if (found := find(name)) is not None and str(found.value).strip().lower() in bad:
-            findings.fault(
+            remarks.fault(
                 found.place,
                 "certificates are always checked here; name the file of a private authority "
                 "(cacert, OS_CACERT or VPN_WORKER_API_CA_FILE) instead",
             )
     version = find("identity_api_version")
     if version is not None and str(version.value).strip().startswith("2"):
-        findings.fault(version.place, "is not supported here; Identity API v3 is")
+        remarks.fault(version.place, "is not supported here; Identity API v3 is")
 
 
 def is_known(name: str) -> bool:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from worker.accounts.account import Account, ApplicationCredentials, Credentials, PasswordCredentials
 from worker.accounts.credentials import Hosts, credentials_of, text_of
-from worker.accounts.findings import Findings
 from worker.accounts.login import Login, login_of, merged, names_a_way
+from worker.accounts.remarks import Remarks
 from worker.accounts.source import INTERFACES, Method, Source
 from worker.accounts.urls import OPEN_API_WORDS, api_root, is_endpoint, is_open_wire
 
@@ -46,9 +46,7 @@ class Read:
     login: Login
 
 
-def read_account(
-    name: str, sources: Sequence[Source], tenancy: Tenancy, hosts: Hosts, findings: Findings
-) -> Read | None:
+def read_account(name: str, sources: Sequence[Source], tenancy: Tenancy, hosts: Hosts, remarks: Remarks) -> Read | None:
     """
     One account.
 
@@ -57,26 +55,26 @@ def read_account(
         sources: strongest first.
         tenancy: whose requests it serves.
         hosts: where the cloud's regions are.
-        findings: gets everything that is wrong or risky.
+        remarks: gets everything that is wrong or risky.
 
     Returns:
         None when something is wrong.
     """
-    before = len(findings.faults)
-    login = login_of(sources, findings, is_iam_made=hosts.iam is not None)
-    _tell_sources(sources, login, findings)
+    before = len(remarks.faults)
+    login = login_of(sources, remarks, is_iam_made=hosts.iam is not None)
+    _tell_sources(sources, login, remarks)
     if login is None:
         if not names_a_way(sources):
             # Most likely a fixed token was forgotten; what else that would need is told at once.
-            _api_url(Login(Method.TOKEN, merged(sources, Method.TOKEN), sources[0].place_of, ()), hosts, findings)
+            _api_url(Login(Method.TOKEN, merged(sources, Method.TOKEN), sources[0].place_of, ()), hosts, remarks)
         return None
-    credentials = credentials_of(login, hosts, findings)
-    api_url = _api_url(login, hosts, findings)
-    interface = _interface(login, findings)
-    _check_region(login, hosts, findings)
-    if credentials is None or len(findings.faults) > before:
+    credentials = credentials_of(login, hosts, remarks)
+    api_url = _api_url(login, hosts, remarks)
+    interface = _interface(login, remarks)
+    _check_region(login, hosts, remarks)
+    if credentials is None or len(remarks.faults) > before:
         return None
-    _warn_of_project(login, credentials, findings)
+    _warn_of_project(login, credentials, remarks)
     account = Account(
         name=name,
         credentials=credentials,
@@ -98,25 +96,25 @@ def _at_iam(credentials: Credentials) -> str:
     return ""
 
 
-def _tell_sources(sources: Sequence[Source], login: Login | None, findings: Findings) -> None:
+def _tell_sources(sources: Sequence[Source], login: Login | None, remarks: Remarks) -> None:
     for source in sources:
         for warning in source.warnings:
-            findings.warn(warning.place, warning.words)
+            remarks.warn(warning.place, warning.words)
         for fault in source.faults:
             if login is None or source in login.sources or source.is_strict:
-                findings.fault(fault.place, fault.words)
+                remarks.fault(fault.place, fault.words)
             else:
-                findings.warn(fault.place, f"{fault.words} (not used here: the login came from elsewhere)")
+                remarks.warn(fault.place, f"{fault.words} (not used here: the login came from elsewhere)")
 
 
-def _api_url(login: Login, hosts: Hosts, findings: Findings) -> str | None:
+def _api_url(login: Login, hosts: Hosts, remarks: Remarks) -> str | None:
     piece = login.given.get("api_url")
     if piece is not None:
         if is_endpoint(str(piece.value)):
             if login.method is not Method.NONE and is_open_wire(str(piece.value)):
-                findings.warn(piece.place, OPEN_API_WORDS)
+                remarks.warn(piece.place, OPEN_API_WORDS)
             return api_root(str(piece.value))
-        findings.fault(piece.place, "must look like https://vpc.region.example.com, without user or query")
+        remarks.fault(piece.place, "must look like https://vpc.region.example.com, without user or query")
         return None
     if login.method in {Method.PASSWORD, Method.APPLICATION_CREDENTIAL} or (hosts.api and "region" in login.given):
         return None
@@ -124,35 +122,35 @@ def _api_url(login: Login, hosts: Hosts, findings: Findings) -> str | None:
     if login.method is Method.TOKEN:
         ways.append("a login by password or application credential, whose catalog has it")
     others = f" Or give {', or '.join(ways)}." if ways else ""
-    findings.fault(
+    remarks.fault(
         login.place_of("api_url"),
         f"is needed: The cloud's endpoint; `/v2.0/vpn/vpnservices` is added to it.{others}",
     )
     return None
 
 
-def _check_region(login: Login, hosts: Hosts, findings: Findings) -> None:
+def _check_region(login: Login, hosts: Hosts, remarks: Remarks) -> None:
     piece = login.given.get("region")
     if piece is not None and hosts.api and not _REGION.fullmatch(str(piece.value)):
-        findings.fault(piece.place, "must be the name of a region, such as eu-de: hosts are made of it")
+        remarks.fault(piece.place, "must be the name of a region, such as eu-de: hosts are made of it")
 
 
-def _interface(login: Login, findings: Findings) -> str:
+def _interface(login: Login, remarks: Remarks) -> str:
     piece = login.given.get("interface")
     if piece is None:
         return INTERFACES[0]
     # Older tools call them publicURL, internalURL and adminURL (keystoneauth, access/service_catalog.py).
     interface = str(piece.value).removesuffix("URL").lower()
     if interface not in INTERFACES:
-        findings.fault(piece.place, f"must be one of {', '.join(INTERFACES)}")
+        remarks.fault(piece.place, f"must be one of {', '.join(INTERFACES)}")
     return interface
 
 
-def _warn_of_project(login: Login, credentials: Credentials, findings: Findings) -> None:
+def _warn_of_project(login: Login, credentials: Credentials, remarks: Remarks) -> None:
     if isinstance(credentials, PasswordCredentials) and credentials.project is None:
-        findings.warn(login.place_of("project_id"), "no project is named; the user's default project is used")
+        remarks.warn(login.place_of("project_id"), "no project is named; the user's default project is used")
     if isinstance(credentials, ApplicationCredentials):
         # Identity API v3: the credential belongs to one project; a scope beside it is refused.
         for key in ("project_id", "project_name"):
             if key in login.given:
-                findings.warn(login.given[key].place, "is not used: an application credential has its own project")
+                remarks.warn(login.given[key].place, "is not used: an application credential has its own project")

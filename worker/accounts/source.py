@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from worker.accounts.findings import Finding
+from worker.accounts.remarks import Remark
 from worker.accounts.secret import Secret
 
 
@@ -102,8 +102,8 @@ class Source:
     methods: frozenset[Method] | None = None
     method_place: str = ""
     is_strict: bool = False
-    faults: tuple[Finding, ...] = ()
-    warnings: tuple[Finding, ...] = ()
+    faults: tuple[Remark, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 def inline(key: str, text: str, place: str) -> Given:

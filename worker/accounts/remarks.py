@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """
     One thing to tell: where it stands, and what about it; never what a secret says.
     """
@@ -20,25 +20,25 @@ class Finding:
         return f"{self.place}: {self.words}"
 
 
-class Findings:
+class Remarks:
     """
     Faults stop the start; warnings are logged.
     """
 
     def __init__(self) -> None:
-        self.faults: list[Finding] = []
-        self.warnings: list[Finding] = []
+        self.faults: list[Remark] = []
+        self.warnings: list[Remark] = []
 
     def fault(self, place: str, words: str) -> None:
         """
         Something that must be mended before the start; the same one is told once.
         """
-        if (found := Finding(place, words)) not in self.faults:
+        if (found := Remark(place, words)) not in self.faults:
             self.faults.append(found)
 
     def warn(self, place: str, words: str) -> None:
         """
         Something that an operator should know.
         """
-        if (found := Finding(place, words)) not in self.warnings:
+        if (found := Remark(place, words)) not in self.warnings:
             self.warnings.append(found)
