@@ -243,7 +243,12 @@ async def test_a_request_goes_back_as_it_first_came(amqp_url: str, routes: Route
     """
     No time of publishing: a service made before the replay would look too old to be its own.
     """
-    headers: dict[str, object] = {"traceparent": "00-x", "note": 5, "x-vpn-first-seen": "forged"}
+    headers: dict[str, object] = {
+        "traceparent": "00-x",
+        "note": 5,
+        "x-vpn-first-seen": "forged",
+        "x-vpn-sent-at": "forged",
+    }
     original = Envelope(order("router-1"), headers, "application/json", "order-1", "/shop", "c-1", "their.replies")
     properties, body = await resent(amqp_url, routes, original)
 

@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractConnection
 from yarl import URL
 
 from worker.broker.decoding import read_anything
+from worker.broker.tls import reset_remedy, tls_trouble, why_hung_up
 from worker.errors import BrokerRefused, BrokerUnreachable
 
 #: What any call to the broker may raise (broker-facts: What aio-pika does, 13).
@@ -30,28 +31,36 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
     An open connection; the caller closes it.
 
     Args:
-        amqp_url: amqp:// or amqps:// with user, password and virtual host.
+        amqp_url: amqp:// or amqps:// with user, password and virtual host; the files of TLS as aiormq reads them from its
+            query (`cafile`, `certfile`, `keyfile`), anew for every connection, so that renewed ones are taken.
         role: what it is for; shown in RabbitMQ's list of connections.
 
     Raises:
-        BrokerRefused: the login or the virtual host is wrong.
+        BrokerRefused: the login, the virtual host or a certificate is wrong.
         BrokerUnreachable: anything else.
     """
     read_anything()
     url = URL(amqp_url)
     if "heartbeat" not in url.query:
         url = url.update_query(heartbeat=HEARTBEAT_S)
-    shown = f"{url.host}:{url.port or 5672}{url.path}"
+    shown = shown_url(amqp_url)
     try:
         with typed_errors():
             return await aio_pika.connect(
                 url, timeout=CALL_TIMEOUT_S, client_properties={"connection_name": f"vpn-worker {role}"}
             )
-    except (aiormq.exceptions.AuthenticationError, aiormq.exceptions.ProbableAuthenticationError) as exc:
-        raise BrokerRefused(f"RabbitMQ at {shown} refused the login; check user, password and virtual host.") from exc
+    except aiormq.exceptions.AuthenticationError as exc:
+        raise BrokerRefused(
+            f"RabbitMQ at {shown} offers no login of the kind asked for ({url.query.get('auth', 'PLAIN')}); "
+            "EXTERNAL needs its plugin rabbitmq_auth_mechanism_ssl and auth_mechanisms in rabbitmq.conf."
+        ) from exc
+    except aiormq.exceptions.ProbableAuthenticationError as exc:
+        raise BrokerRefused(f"RabbitMQ at {shown} refused the login; {_login_remedy(url)}.") from exc
     except aiormq.exceptions.ConnectionClosed as exc:
         raise BrokerRefused(f"RabbitMQ at {shown} closed the connection: {exc}") from exc
     except BROKER_ERRORS as exc:
+        if (trouble := tls_trouble(await why_hung_up(exc, url), url)) is not None:
+            raise BrokerRefused(f"RabbitMQ at {shown} {trouble}.") from exc
         if "Connection.OpenOk" in str(exc):
             # aiormq says no more when the broker closes instead of opening the virtual host.
             raise BrokerRefused(
@@ -59,8 +68,23 @@ async def connect(amqp_url: str, role: str) -> AbstractConnection:
             ) from exc
         words = str(exc) or type(exc).__name__
         raise BrokerUnreachable(
-            f"RabbitMQ at {shown} does not answer ({words}); check that it runs and that VPN_WORKER_AMQP_URL names it."
+            f"RabbitMQ at {shown} does not answer ({words}); check that it runs and that VPN_WORKER_AMQP_URL names it"
+            f"{reset_remedy(exc, url)}."
         ) from exc
+
+
+def shown_url(amqp_url: str) -> str:
+    """
+    Where a connection to that URL goes, without its secrets.
+    """
+    url = URL(amqp_url)
+    return f"{url.host}:{url.port or (5671 if url.scheme == 'amqps' else 5672)}{url.path}"
+
+
+def _login_remedy(url: URL) -> str:
+    if url.query.get("auth", "").upper() == "EXTERNAL":
+        return "it takes the user's name from our certificate: check that there is a user of that name"
+    return "check user, password and virtual host"
 
 
 def user_of(amqp_url: str) -> str | None:

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import assert_never
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 
 from messages.routes import Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, typed_errors
@@ -25,64 +23,20 @@ from worker.broker.messages import (
     FIRST_SEEN,
     REDELIVERED,
     REPLAYS,
+    SENT_AT,
     count,
     moment,
     to_envelope,
 )
 from worker.broker.publisher import BrokerPublisher
+from worker.broker.session import Session, Token
+from worker.core.selfcheck import QueueLook
+from worker.facts import note
+from worker.facts.broker import AckStale
+from worker.facts.requests import DeliveryTaken
 from worker.ports import Ack, Dead, Delivery, GiveBack, Later, Published, Verdict
 
 log = structlog.get_logger()
-
-
-class _Session:
-    """
-    One life of the consuming channel; delivery tags mean nothing outside theirs.
-
-    A prefetch holds for one consumer. What a cancelled one has left unsettled is held beside it, so a new one gets
-    only the room that is left, and another one the rest when those are settled: all together never exceed it.
-
-    Attributes:
-        rooms: prefetch of each consumer that is registered, by its tag.
-        unsettled: deliveries not settled yet, by the tag of their consumer.
-    """
-
-    def __init__(self, channel: AbstractChannel, queue: AbstractQueue, loss: Loss) -> None:
-        self.channel = channel
-        self.queue = queue
-        self.loss = loss
-        self.rooms: dict[str, int] = {}
-        self.unsettled: Counter[str] = Counter()
-        self.is_lost = False
-
-    @property
-    def held(self) -> int:
-        """
-        Unsettled deliveries of consumers that are cancelled.
-        """
-        return sum(count for tag, count in self.unsettled.items() if tag not in self.rooms)
-
-    def room(self, prefetch: int) -> int:
-        """
-        Prefetch that a further consumer may have; 0 as long as a bigger one is soon to be had.
-        """
-        left = prefetch - sum(self.rooms.values()) - self.held
-        return left if not self.held or left >= max(1, prefetch // 4) else 0
-
-    def settled(self, tag: str) -> None:
-        """
-        Counts a delivery as settled.
-        """
-        self.unsettled[tag] -= 1
-        if self.unsettled[tag] <= 0:
-            del self.unsettled[tag]
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    session: _Session
-    delivery_tag: int
-    consumer_tag: str
 
 
 class BrokerConsumer:
@@ -115,16 +69,18 @@ class BrokerConsumer:
         self._link = Link(amqp_url, "consume")
         self._user = own_user
         self._arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-        self._acks: asyncio.Queue[tuple[_Token, asyncio.Future[None]]] = asyncio.Queue()
-        self._session: _Session | None = None
+        self._acks: asyncio.Queue[tuple[Token, asyncio.Future[None]]] = asyncio.Queue()
+        self._session: Session | None = None
         self._is_draining = False
         self._is_paused = False
         self._changing = asyncio.Lock()
         self._registered = asyncio.Event()
+        self._taken = 0
+        self._connections = 0
 
     async def registered(self) -> None:
         """
-        Returns once the broker has had our consumer registered for the first time.
+        Returns once the broker has had our consumer registered for the first time, or would have, were it not paused.
         """
         await self._registered.wait()
 
@@ -135,6 +91,52 @@ class BrokerConsumer:
         """
         session = self._session
         return session is not None and bool(session.rooms) and not session.loss.is_reported
+
+    @property
+    def is_connected(self) -> bool:
+        """
+        Whether there is a connection.
+        """
+        return self._link.is_up
+
+    async def look(self) -> QueueLook | None:
+        """
+        See Watched.look. Passive, and on a channel of its own: what is refused there harms no other.
+        """
+        session, was_wanted = self._session, self._is_wanted
+        if session is None:
+            return None
+        try:
+            with typed_errors():
+                async with (
+                    asyncio.timeout(CALL_TIMEOUT_S),
+                    session.connection.channel(publisher_confirms=False) as channel,
+                ):
+                    queue = await channel.declare_queue(self._routes.requests_queue, passive=True)
+        except BROKER_ERRORS as exc:
+            log.info("consumer.not_looked", error=str(exc) or type(exc).__name__)
+            return None
+        told = queue.declaration_result
+        return QueueLook(
+            messages=told.message_count or 0,
+            consumers=told.consumer_count or 0,
+            taken=self._taken,
+            held=session.unsettled.total(),
+            # Before and after: one that was registered meanwhile is not among those that the broker has counted.
+            is_wanted=was_wanted and self._is_wanted,
+            connection=self._connections,
+        )
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self.is_registered and not (self._is_paused or self._is_draining)
+
+    def rebuild(self, reason: str) -> None:
+        """
+        See Watched.rebuild.
+        """
+        if self._session is not None:
+            self._session.loss.report(reason)
 
     async def run(self) -> None:
         """
@@ -196,14 +198,14 @@ class BrokerConsumer:
         for any other reason ends its channel, for the same end: unacked, it would take a place of the prefetch for good.
         """
         token = delivery.token
-        assert isinstance(token, _Token)  # noqa: S101 - only our own deliveries come back here
+        assert isinstance(token, Token)  # noqa: S101 - only our own deliveries come back here
         try:
             await self._carry_out(delivery, verdict, token)
         except Exception:
             log.exception("delivery.not_settled")
             token.session.loss.report("a delivery could not be settled")
 
-    async def _carry_out(self, delivery: Delivery, verdict: Verdict, token: _Token) -> None:
+    async def _carry_out(self, delivery: Delivery, verdict: Verdict, token: Token) -> None:
         match verdict:
             case GiveBack():
                 return
@@ -215,12 +217,12 @@ class BrokerConsumer:
             case _:
                 assert_never(verdict)
 
-    async def _copy(self, delivery: Delivery, verdict: Later | Dead, token: _Token) -> bool:
+    async def _copy(self, delivery: Delivery, verdict: Later | Dead, token: Token) -> bool:
         wait_s = 0.2
         while not token.session.is_lost:
             match verdict:
                 case Later():
-                    result = await self._publisher.copy_to_rung(delivery.envelope, verdict)
+                    result = await self._publisher.copy_to_rung(delivery.envelope, verdict, delivery.sent_at)
                 case Dead():
                     result = await self._publisher.copy_to_dead(delivery.envelope, verdict)
             if result is Published.ACKED:
@@ -228,10 +230,10 @@ class BrokerConsumer:
             log.warning("delivery.copy_failed", result=result.value, verdict=type(verdict).__name__.lower())
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, 5.0)
-        log.info("delivery.stale")
+        note(AckStale())
         return False
 
-    async def _ack(self, token: _Token) -> None:
+    async def _ack(self, token: Token) -> None:
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acks.put_nowait((token, written))
         await written
@@ -248,7 +250,7 @@ class BrokerConsumer:
                 with typed_errors():
                     await self._write_ack(token)
             except BROKER_ERRORS as exc:
-                log.info("delivery.stale", error=str(exc) or type(exc).__name__)
+                note(AckStale(str(exc) or type(exc).__name__))
                 token.session.loss.report("an ack could not be written")
             except Exception:
                 # Whatever it is: without this task no delivery would ever be settled again.
@@ -258,9 +260,9 @@ class BrokerConsumer:
                 if not written.done():
                     written.set_result(None)
 
-    async def _write_ack(self, token: _Token) -> None:
+    async def _write_ack(self, token: Token) -> None:
         if token.session.is_lost:
-            log.info("delivery.stale")
+            note(AckStale())
             return
         async with asyncio.timeout(CALL_TIMEOUT_S):
             channel = await token.session.channel.get_underlay_channel()
@@ -271,10 +273,11 @@ class BrokerConsumer:
         channel = await connection.channel(publisher_confirms=False)
         loss.watch(channel)
         queue = await channel.get_queue(self._routes.requests_queue, ensure=True)
-        session = _Session(channel, queue, loss)
+        session = Session(connection, channel, queue, loss)
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda _: loss.report("the broker cancelled our consumer"))
         self._session = session
+        self._connections += 1
         try:
             await self._consume_or_cancel(session)
             yield
@@ -293,7 +296,7 @@ class BrokerConsumer:
             log.warning("consumer.not_changed", error=str(exc) or type(exc).__name__)
             session.loss.report("the consumer could not be changed")
 
-    async def _consume_or_cancel(self, session: _Session) -> None:
+    async def _consume_or_cancel(self, session: Session) -> None:
         # One at a time, each with what is wanted by then: whoever was last to say has it, in whatever order they came.
         async with self._changing:
             if session.is_lost:
@@ -302,14 +305,18 @@ class BrokerConsumer:
                 for tag in tuple(session.rooms):
                     await session.queue.cancel(tag, timeout=CALL_TIMEOUT_S)
                     del session.rooms[tag]
+                self._registered.set()
             elif room := session.room(self._prefetch):
                 await self._consume(session, room)
 
-    async def _consume(self, session: _Session, room: int) -> None:
+    async def _consume(self, session: Session, room: int) -> None:
         async def register(message: AbstractIncomingMessage) -> None:
             session.unsettled[tag] += 1
-            token = _Token(session, message.delivery_tag or 0, tag)
-            self._arrived.put_nowait(_delivery(message, token, self._user))
+            self._taken += 1
+            token = Token(session, message.delivery_tag or 0, tag)
+            delivery = _delivery(message, token, self._user)
+            note(DeliveryTaken(delivery.is_redelivered))
+            self._arrived.put_nowait(delivery)
 
         tag = f"vpn-worker-{uuid.uuid4().hex}"
         await session.channel.set_qos(prefetch_count=room, timeout=CALL_TIMEOUT_S)
@@ -319,16 +326,20 @@ class BrokerConsumer:
         log.info("consumer.registered", queue=self._routes.requests_queue, prefetch=room)
 
 
-def _delivery(message: AbstractIncomingMessage, token: _Token, own_user: str | None) -> Delivery:
+def _delivery(message: AbstractIncomingMessage, token: Token, own_user: str | None) -> Delivery:
     return Delivery(
         envelope=to_envelope(message, own_user),
         # A copy from a rung is no redelivery to the broker, but its original may have been sent to the cloud.
         is_redelivered=bool(message.redelivered) or count(message.headers.get(REDELIVERED)) > 0,
         token=token,
         published_at=message.timestamp if FIRST_SEEN not in message.headers else None,
+        sent_at=moment(message.headers.get(SENT_AT)) if FIRST_SEEN in message.headers else message.timestamp,
         first_seen_at=moment(message.headers.get(FIRST_SEEN)),
         attempts=count(message.headers.get(ATTEMPTS)),
         crashes=count(message.headers.get(CRASHES)),
         replays=count(message.headers.get(REPLAYS)),
         returns=count(message.headers.get(DELIVERY_COUNT)) if message.redelivered else 0,
+        exchange=message.exchange or "",
+        routing_key=message.routing_key or "",
+        tag=token.delivery_tag,
     )

@@ -26,6 +26,7 @@ from worker.broker.messages import (
     REASON,
     REDELIVERED,
     REPLAYS,
+    SENT_AT,
     count,
     moment,
     to_copy,
@@ -35,7 +36,7 @@ from worker.core.letters import DELIVERY_LIMIT, FOREIGN, DeadLetter
 
 #: What a copy says about its own way; the request did not have it when it was first published.
 _OF_THE_COPY = frozenset(
-    {ATTEMPTS, CRASHES, DIED_AT, FIRST_SEEN, FROM_QUEUE, LAST_ERROR, LEFT_OUT, REASON, REDELIVERED, REPLAYS}
+    {ATTEMPTS, CRASHES, DIED_AT, FIRST_SEEN, FROM_QUEUE, LAST_ERROR, LEFT_OUT, REASON, REDELIVERED, REPLAYS, SENT_AT}
 )
 _SHORT_LIMIT_BYTES = 255  # AMQP 0-9-1, 4.2.5.3
 _NO_ID = ""

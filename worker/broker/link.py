@@ -14,6 +14,8 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from worker.broker.connection import BROKER_ERRORS, close_quietly, connect, typed_errors
 from worker.errors import BrokerRefused, BrokerUnreachable
+from worker.facts import note
+from worker.facts.broker import BrokerConnected
 
 log = structlog.get_logger()
 
@@ -80,6 +82,14 @@ class Link:
         self._role = role
         self._closing = asyncio.Event()
         self._loss: Loss | None = None
+        self._is_first = True
+
+    @property
+    def is_up(self) -> bool:
+        """
+        Whether there is a connection.
+        """
+        return self._loss is not None and not self._loss.is_reported
 
     async def run(self, hold: Hold) -> None:
         """
@@ -106,7 +116,8 @@ class Link:
         loss = Loss()
         loss.watch(connection)
         self._loss = loss
-        log.info("broker.connected", role=self._role)
+        note(BrokerConnected(self._role, is_first=self._is_first))
+        self._is_first = False
         try:
             if not self._closing.is_set():
                 async with AsyncExitStack() as stack:

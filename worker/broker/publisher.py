@@ -26,11 +26,15 @@ from worker.broker.messages import (
     LAST_ERROR,
     REASON,
     REDELIVERED,
+    SENT_AT,
     to_copy,
     to_message,
 )
 from worker.core.backoff import rung_for
+from worker.facts import note
+from worker.facts.requests import DeadLettered, RetryScheduled
 from worker.ports import Dead, Later, Published
+from worker.tracing import publishing
 
 
 class BrokerPublisher:
@@ -74,6 +78,13 @@ class BrokerPublisher:
         return self._connection is not None and not self._blockade.is_blocked
 
     @property
+    def is_connected(self) -> bool:
+        """
+        Whether there is a connection.
+        """
+        return self._link.is_up
+
+    @property
     def is_blocked(self) -> bool:
         """
         Whether the broker takes no publishes now, being short of memory or disk.
@@ -92,9 +103,9 @@ class BrokerPublisher:
         """
         return await self._publish("events", self._routes.events_exchange, routing_key, to_message(event))
 
-    async def copy_to_rung(self, envelope: Envelope, later: Later) -> Published:
+    async def copy_to_rung(self, envelope: Envelope, later: Later, sent_at: datetime | None = None) -> Published:
         """
-        A copy of a request on the rung nearest to its delay.
+        A copy of a request on the rung nearest to its delay. `sent_at`: when its publisher sent it, if that is known.
         """
         own: dict[str, str | int] = {
             FIRST_SEEN: later.first_seen_at.isoformat(),
@@ -103,9 +114,14 @@ class BrokerPublisher:
             CRASHES: later.crashes,
             REDELIVERED: int(later.is_redelivered),
         }
+        if sent_at is not None:
+            own[SENT_AT] = sent_at.isoformat()
         rung = rung_for(later.delay_s)
         copy = to_copy(envelope, own, self._user)
-        return await self._publish("retries", self._routes.retry_exchange, rung.name, copy)
+        result = await self._publish("retries", self._routes.retry_exchange, rung.name, copy)
+        if result is Published.ACKED:
+            note(RetryScheduled(rung.name, later.cause.value))
+        return result
 
     async def copy_to_dead(self, envelope: Envelope, dead: Dead) -> Published:
         """
@@ -120,7 +136,10 @@ class BrokerPublisher:
             LAST_ERROR: dead.last_error,
         }
         copy = to_copy(envelope, own, self._user)
-        return await self._publish("dead", self._routes.dead_exchange, dead.reason, copy)
+        result = await self._publish("dead", self._routes.dead_exchange, dead.reason, copy)
+        if result is Published.ACKED:
+            note(DeadLettered(dead.reason))
+        return result
 
     async def _publish(self, kind: str, exchange: str, routing_key: str, message: aio_pika.Message) -> Published:
         async def send() -> None:
@@ -129,7 +148,8 @@ class BrokerPublisher:
             target = await channel.get_exchange(exchange, ensure=False)
             await target.publish(message, routing_key, mandatory=True)
 
-        return await outcome_of(send(), kind, self._timeout_s, self._blockade)
+        with publishing(exchange, routing_key, message, is_copy=kind != "events"):
+            return await outcome_of(send(), kind, self._timeout_s, self._blockade)
 
     async def _channel(self, kind: str) -> AbstractChannel:
         async with self._opening.setdefault(kind, asyncio.Lock()):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aio_pika
 import aiormq.exceptions
 import structlog
 from aio_pika.abc import AbstractConnection, AbstractExchange
@@ -17,6 +18,7 @@ from worker.broker.confirms import outcome_of
 from worker.broker.connection import close_quietly, connect
 from worker.broker.messages import to_message
 from worker.ports import Published
+from worker.tracing import publishing
 
 log = structlog.get_logger()
 
@@ -55,7 +57,9 @@ class BrokerReplier:
         for _ in range(_TRIES):
             if self._is_forbidden or reply_to.startswith(self._own):
                 return Published.RETURNED
-            result = await outcome_of(self._send(event, reply_to), "reply", self._timeout_s)
+            message = to_message(event)
+            with publishing("", reply_to, message):
+                result = await outcome_of(self._send(message, reply_to), "reply", self._timeout_s)
             if result not in {Published.LOST, Published.TIMED_OUT} or self._blockade.is_blocked:
                 break  # what was sent to a broker that blocks us is delivered later: another try would be another copy
             await self.close()
@@ -70,11 +74,11 @@ class BrokerReplier:
         if connection is not None:
             await close_quietly(connection)
 
-    async def _send(self, event: Envelope, reply_to: str) -> None:
+    async def _send(self, message: aio_pika.Message, reply_to: str) -> None:
         exchange = await self._opened()
         await self._blockade.passed()
         try:
-            await exchange.publish(to_message(event), reply_to, mandatory=True)
+            await exchange.publish(message, reply_to, mandatory=True)
         except aiormq.exceptions.ChannelAccessRefused as exc:
             if not self._is_forbidden:
                 log.warning("reply.forbidden", error=str(exc), remedy="let the worker's user write to amq.default")

@@ -37,6 +37,7 @@ class RequestSender:
             BrokerUnreachable: it is not certain that the broker has it.
         """
         message = to_request_message(envelope)
+        identity = envelope.headers.get("ce-id") or envelope.message_id or "that in its body"
         try:
             with typed_errors():
                 async with asyncio.timeout(_TIMEOUT_S):
@@ -48,7 +49,8 @@ class RequestSender:
             ) from exc
         except BROKER_ERRORS as exc:
             raise BrokerUnreachable(
-                f"RabbitMQ did not confirm the request ({str(exc) or type(exc).__name__}); send it again under the same id."
+                f"RabbitMQ did not confirm the request ({str(exc) or type(exc).__name__}). It may have it all the same: send it "
+                f"again under the same id, {identity}."
             ) from exc
 
 

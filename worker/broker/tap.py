@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiormq.exceptions
 from aio_pika.abc import AbstractIncomingMessage
 
 from messages.envelope import Envelope
@@ -15,7 +16,7 @@ from messages.routes import Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors
 from worker.broker.link import Loss
 from worker.broker.messages import to_envelope
-from worker.errors import BrokerUnreachable
+from worker.errors import BrokerRefused, BrokerUnreachable
 
 
 class Tap:
@@ -78,6 +79,11 @@ async def open_tap(amqp_url: str, routes: Routes, binding_key: str = "#") -> Asy
                 await queue.bind(routes.events_exchange, binding_key, timeout=CALL_TIMEOUT_S)
                 tap = Tap(loss)
                 await queue.consume(tap.put, no_ack=True, timeout=CALL_TIMEOUT_S)
+        except aiormq.exceptions.ChannelAccessRefused as exc:
+            raise BrokerRefused(
+                f"The events of {routes.events_exchange} may not be read by this user: {exc}. "
+                "Use one with the role of a client, reader or operator (docs/permissions.md)."
+            ) from exc
         except BROKER_ERRORS as exc:
             raise BrokerUnreachable(
                 f"The events of {routes.events_exchange} cannot be read ({str(exc) or type(exc).__name__}); "

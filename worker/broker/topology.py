@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import aiormq.exceptions
+from aio_pika.abc import AbstractConnection
 
 from messages.routes import RUNGS, Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors
+from worker.broker.versions import refuse_too_old, server_of
 from worker.errors import BrokerRefused, BrokerUnreachable, TopologyMismatch
 
 #: Deliveries of one message before RabbitMQ parks it. It counts for every prefetched message, so that innocent ones come
@@ -20,6 +22,10 @@ from worker.errors import BrokerRefused, BrokerUnreachable, TopologyMismatch
 DELIVERY_LIMIT = 50
 #: Events that nobody is bound for are kept up to this number, the oldest go first.
 UNROUTED_LIMIT = 100_000
+MISMATCH_REMEDY = (
+    "Arguments cannot be changed: let the queue run empty, stop the workers, delete it and run "
+    "`vpn-worker topology apply`; or use another VPN_WORKER_PREFIX."
+)
 _LOOK_TIMEOUT_S = 30.0
 
 
@@ -33,6 +39,9 @@ class ExchangeSpec:
     kind: str
     arguments: dict[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"exchange {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class QueueSpec:
@@ -42,6 +51,9 @@ class QueueSpec:
 
     name: str
     arguments: dict[str, str | int]
+
+    def __str__(self) -> str:
+        return f"queue {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,9 @@ class BindingSpec:
     queue: str
     routing_key: str
 
+    def __str__(self) -> str:
+        return f"binding {self.exchange} -> {self.queue} [{self.routing_key}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Topology:
@@ -64,6 +79,13 @@ class Topology:
     exchanges: tuple[ExchangeSpec, ...]
     queues: tuple[QueueSpec, ...]
     bindings: tuple[BindingSpec, ...]
+
+    @property
+    def things(self) -> tuple[ExchangeSpec | QueueSpec, ...]:
+        """
+        What bindings go between.
+        """
+        return (*self.exchanges, *self.queues)
 
 
 def topology(routes: Routes) -> Topology:
@@ -116,47 +138,109 @@ def topology(routes: Routes) -> Topology:
     )
 
 
-async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], None] = lambda line: None) -> None:
+async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], None] | None = None) -> None:
     """
     Declares everything that is missing. Safe to repeat, also from several processes at once.
 
     Args:
         amqp_url: of a user that may configure these names.
         routes: the names.
-        tell: is given one line for each thing that is in order.
+        tell: is given one line for each thing, saying whether it was there already; without it, nobody looks.
 
     Raises:
         TopologyMismatch: something exists with other arguments.
         BrokerRefused: no permission to declare.
+        BrokerTooOld: it would lose messages.
         BrokerUnreachable: the connection went while declaring.
     """
     wanted = topology(routes)
     # A channel and a connection of its own: a refused declaration closes the channel (broker-facts, 10).
     async with connected(amqp_url, "topology") as connection:
-        with _named("A channel"):
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                channel = await connection.channel()
-        for exchange in wanted.exchanges:
-            with _named(f"Exchange {exchange.name}"):
+        refuse_too_old(server_of(connection))
+        there = set() if tell is None else await _there(connection, wanted)
+        tell = tell or (lambda line: None)
+        differing: list[str] = []
+        things: tuple[ExchangeSpec | QueueSpec, ...] = (*wanted.exchanges, *wanted.queues)
+        for thing in things:
+            try:
+                await _declare(connection, thing)
+            except TopologyMismatch as exc:
+                differing.append(str(exc))  # one that is in the way must not keep the others from being made
+            else:
+                kind = f" ({thing.kind})" if isinstance(thing, ExchangeSpec) else ""
+                tell(f"{thing}{kind}: {_became(thing, there)}")
+        await _bind(connection, wanted, lambda binding: tell(f"{binding}: {_bound(binding, there)}"))
+    if differing:
+        raise TopologyMismatch("\n".join(differing))
+
+
+async def _declare(connection: AbstractConnection, thing: ExchangeSpec | QueueSpec) -> None:
+    # On a channel of its own: a refused declaration closes it (broker-facts, 10).
+    with _named(f"{thing}".capitalize()):
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            channel = await connection.channel()
+            if isinstance(thing, ExchangeSpec):
                 await channel.declare_exchange(
-                    exchange.name,
-                    exchange.kind,
-                    durable=True,
-                    arguments=dict(exchange.arguments),
-                    timeout=CALL_TIMEOUT_S,
+                    thing.name, thing.kind, durable=True, arguments=dict(thing.arguments), timeout=CALL_TIMEOUT_S
                 )
-            tell(f"exchange {exchange.name} ({exchange.kind})")
-        for queue in wanted.queues:
-            with _named(f"Queue {queue.name}"):
+            else:
                 await channel.declare_queue(
-                    queue.name, durable=True, arguments=dict(queue.arguments), timeout=CALL_TIMEOUT_S
+                    thing.name, durable=True, arguments=dict(thing.arguments), timeout=CALL_TIMEOUT_S
                 )
-            tell(f"queue {queue.name}")
-        for binding in wanted.bindings:
-            with _named(f"Binding of {binding.queue}"):
-                bound = await channel.get_queue(binding.queue, ensure=False)
-                await bound.bind(binding.exchange, binding.routing_key, timeout=CALL_TIMEOUT_S)
-            tell(f"binding {binding.exchange} -> {binding.queue} [{binding.routing_key}]")
+            await channel.close()
+
+
+async def _bind(connection: AbstractConnection, wanted: Topology, tell: Callable[[BindingSpec], None]) -> None:
+    with _named("A channel"):
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            channel = await connection.channel()
+    for binding in wanted.bindings:
+        with _named(f"Binding of {binding.queue}"):
+            bound = await channel.get_queue(binding.queue, ensure=False)
+            await bound.bind(binding.exchange, binding.routing_key, timeout=CALL_TIMEOUT_S)
+        tell(binding)
+
+
+def _became(thing: ExchangeSpec | QueueSpec, there: set[str]) -> str:
+    return "there already" if str(thing) in there else "created"
+
+
+def _bound(binding: BindingSpec, there: set[str]) -> str:
+    # AMQP does not tell which bindings there are; where one of its ends is new, the binding is as well.
+    ends = {f"exchange {binding.exchange}", f"queue {binding.queue}"}
+    return "made sure of" if ends <= there else "created"
+
+
+async def _there(connection: AbstractConnection, wanted: Topology) -> set[str]:
+    """
+    Which exchanges and queues exist; looks passively, each on a channel of its own, as a missing one closes it.
+    """
+    found: set[str] = set()
+    for thing in wanted.things:
+        with _named(f"{thing}".capitalize()):
+            if await exists(connection, thing):
+                found.add(str(thing))
+    return found
+
+
+async def exists(connection: AbstractConnection, thing: ExchangeSpec | QueueSpec) -> bool:
+    """
+    Whether it is there, whatever its arguments are; nobody needs a permission to look.
+
+    Raises:
+        one of BROKER_ERRORS: it could not be asked.
+    """
+    async with asyncio.timeout(CALL_TIMEOUT_S):
+        channel = await connection.channel(publisher_confirms=False)
+        try:
+            if isinstance(thing, ExchangeSpec):
+                await channel.get_exchange(thing.name, ensure=True)
+            else:
+                await channel.get_queue(thing.name, ensure=True)
+        except aiormq.exceptions.ChannelNotFoundEntity:
+            return False
+        await channel.close()
+    return True
 
 
 @contextmanager
@@ -165,9 +249,7 @@ def _named(what: str) -> Iterator[None]:
         with typed_errors():
             yield
     except aiormq.exceptions.ChannelPreconditionFailed as exc:
-        raise TopologyMismatch(
-            f"{what} exists with other arguments than ours: {exc}. Delete it, or use another VPN_WORKER_PREFIX."
-        ) from exc
+        raise TopologyMismatch(f"{what} exists with other arguments than ours: {exc}. {MISMATCH_REMEDY}") from exc
     except aiormq.exceptions.ChannelAccessRefused as exc:
         raise BrokerRefused(
             f"{what} may not be declared by this user: {exc}. "
