@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.conftest import Authority, RawServer, http
+from tests.authority import Authority
+from tests.cloud.conftest import RawServer, http
 from tests.cloud.test_caller import BODY, CREATED, POLICY, UNAUTHORIZED, tokens
 from worker.accounts.account import (
     Account,

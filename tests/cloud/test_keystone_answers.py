@@ -15,7 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 from yarl import URL
 
-from tests.cloud.conftest import Authority, RawServer, http
+from tests.authority import Authority
+from tests.cloud.conftest import RawServer, http
 from worker.accounts.account import Account, ApplicationCredentials, Identity, PasswordCredentials
 from worker.accounts.secret import Secret
 from worker.cloud.call import Call

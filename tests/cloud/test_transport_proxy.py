@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from yarl import URL
 
-from tests.cloud.conftest import Authority, RawServer, http
+from tests.authority import Authority
+from tests.cloud.conftest import RawServer, http
 from worker.cloud.call import Call
 from worker.cloud.reply import NoReply, Reply
 from worker.cloud.transport import Transport

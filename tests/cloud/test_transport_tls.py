@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from tests.cloud.conftest import Authority, RawServer, http
+from tests.authority import Authority
+from tests.cloud.conftest import RawServer, http
 from worker.cloud.call import Call
 from worker.cloud.reply import NoReply, Reply
 from worker.cloud.transport import Transport

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
-import structlog
 from yarl import URL
 
 from worker.accounts.account import AkskCredentials
@@ -20,8 +19,8 @@ from worker.cloud.login import LoginFailed, LoginState, duration, refused_troubl
 from worker.cloud.signing import SigningKey, signed_headers
 from worker.core.answers import Trouble
 from worker.core.meanings import Fault
-
-log = structlog.get_logger()
+from worker.facts import note
+from worker.facts.calls import LoginSucceeded, LoginUnsuccessful
 
 #: The cloud locks a key for 5 minutes after five bad signatures in a row (cloud API family, AK/SK). Two leave room for
 #: whoever else uses the key.
@@ -225,7 +224,7 @@ class AkskLogin:
         record = self._records.of(used.access_key)
         if is_accepted and record.trial == sent["Authorization"]:
             record.note_accepted(used)
-            log.info("login.succeeded", account=self._account)
+            note(LoginSucceeded(self._account))
         if is_accepted and used == self._key and record.is_proven(used):
             self._refusal = None
         record.end_turn(sent["Authorization"])
@@ -266,8 +265,12 @@ class AkskLogin:
         return sent
 
     def _note_refusal(self, fault: Fault, cloud_time: datetime | None) -> None:
-        if self._refusal is None:
-            log.warning("login.refused", account=self._account, http_status=fault.http_status, reason=fault.message)
+        is_news = self._refusal is None
+        note(
+            LoginUnsuccessful(
+                self._account, fault.message, is_refused=True, is_news=is_news, http_status=fault.http_status
+            )
+        )
         self._refusal = LoginFailed(self._refusal_trouble(fault, cloud_time), is_settings_fault=True)
 
     def _refusal_trouble(self, fault: Fault, cloud_time: datetime | None) -> Trouble:

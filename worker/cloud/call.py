@@ -27,6 +27,9 @@ class Call:
         body: JSON, or empty.
         headers: beside those that every call has.
         most_bytes: of its answer; a longer one counts as none.
+        target: api, or identity for the service that gives tokens; for counting.
+        template: the URL's path with names for what differs between requests, as far as it is known; for traces.
+        resends: how often it was sent before; for traces.
     """
 
     method: str
@@ -34,3 +37,6 @@ class Call:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     most_bytes: int = MOST_BYTES
+    target: str = "api"
+    template: str = ""
+    resends: int = 0

@@ -84,6 +84,8 @@ class Caller:
         self._login = login
         self._place = place
         self._base: URL | None = URL(place.api_url) if place.api_url else None
+        self._templates = (place.profile.path, f"{place.profile.path}/{{id}}")
+        self._told: URL | None = None
         self._no_endpoint: LoginFailed | None = None
         self._is_reached = True
 
@@ -98,6 +100,13 @@ class Caller:
         return state
 
     @property
+    def endpoint(self) -> URL | None:
+        """
+        Where the API is; None as long as the login has not told it.
+        """
+        return self._base or self._told
+
+    @property
     def is_well(self) -> bool:
         """
         Whether it can log in and the API is reached, as far as it was tried.
@@ -110,13 +119,20 @@ class Caller:
         """
         began_s = asyncio.get_running_loop().time()
         reply: Reply | NoReply | LoginFailed | None = None
-        for _ in range(2):
+        for resends in range(2):
             base = await self._endpoint()
             if isinstance(base, LoginFailed):
                 return base
             if self._lacks_project(ask):
                 return LoginFailed(_NO_PROJECT, is_settings_fault=True)
-            call = Call(ask.method, self._url(base, ask), ask.body, most_bytes=ask.most_bytes)
+            call = Call(
+                ask.method,
+                self._url(base, ask),
+                ask.body,
+                most_bytes=ask.most_bytes,
+                template=self._templates[ask.item is not None],
+                resends=resends,
+            )
             reply = await self._ask_once(call, began_s)
             if reply is not None:
                 return reply
@@ -168,7 +184,10 @@ class Caller:
         if told is None:
             words = "There is no endpoint: set VPN_WORKER_API_URL, or a region."
             told = LoginFailed(Trouble("endpoint_unknown", words), is_settings_fault=True)
-        self._no_endpoint = told if isinstance(told, LoginFailed) else None
+        if isinstance(told, LoginFailed):
+            self._no_endpoint = told
+        else:
+            self._no_endpoint, self._told = None, told
         return told
 
     def _lacks_project(self, ask: Ask) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import uuid
 
 import structlog
+from yarl import URL
 
 from worker.cloud import answering
 from worker.cloud.caller import Ask, Caller, Place
@@ -59,6 +60,13 @@ class CloudClient:
         return self._caller.login
 
     @property
+    def endpoint(self) -> URL | None:
+        """
+        Where its API is; None as long as the login has not told it.
+        """
+        return self._caller.endpoint
+
+    @property
     def is_well(self) -> bool:
         """
         Whether it can log in and its endpoint answers, as far as it was tried.
@@ -84,7 +92,7 @@ class CloudClient:
         if service is None:
             return answering.not_created(reply)
         self._check_likeness(service)
-        return Created(service, reply.request_id)
+        return Created(service, reply.request_id, reply.status)
 
     def _check_likeness(self, service: Service) -> None:
         # A Neutron taken for a cloud with one service per VPC is sent a second POST after a lost answer.

@@ -179,10 +179,20 @@ async def open_clouds(options: CloudOptions) -> AsyncIterator[Clouds]:
     Raises:
         OSError, ssl.SSLError: a certificate file cannot be read.
     """
+    async with Transport(options.transport) as transport, open_clients(options, transport) as clients:
+        yield Clouds(clients)
+
+
+@asynccontextmanager
+async def open_clients(
+    options: CloudOptions, transport: Transport
+) -> AsyncIterator[tuple[tuple[Account, CloudClient], ...]]:
+    """
+    A client for each account over a transport that is open, until the context ends.
+    """
     profile, accounts = options.profile, options.accounts
     endpoints = {_endpoint(profile, account) for account in accounts}
     async with AsyncExitStack() as stack:
-        transport = await stack.enter_async_context(Transport(options.transport))
         clients, records = [], Records(users=UserRecords(options.calm_s))
         for account in accounts:
             login = login_for(account, transport, records=records, catalog_types=profile.catalog_types)
@@ -195,7 +205,7 @@ async def open_clouds(options: CloudOptions) -> AsyncIterator[Clouds]:
                 has_own_endpoint=len(endpoints) > 1,
             )
             clients.append((account, CloudClient(transport, login, place)))
-        yield Clouds(clients)
+        yield tuple(clients)
 
 
 def _endpoint(profile: Profile, account: Account) -> str:

@@ -31,6 +31,8 @@ from worker.cloud.reply import NoReply, Reply
 from worker.cloud.transport import Transport
 from worker.core.answers import Trouble
 from worker.core.meanings import Fault
+from worker.facts import note
+from worker.facts.calls import LoginSucceeded, LoginUnsuccessful
 
 log = structlog.get_logger()
 
@@ -248,7 +250,7 @@ class TokenLogin:
     async def _log_in(self, body: bytes, record: UserRecord) -> _Held | LoginFailed:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        reply = await self._transport.send(Call("POST", self._url, body))
+        reply = await self._transport.send(Call("POST", self._url, body, target="identity"))
         token = read_token(reply, self._now()) if isinstance(reply, Reply) else None
         if token is None:
             failed = self._failed(reply)
@@ -264,7 +266,7 @@ class TokenLogin:
             {"X-Auth-Token": token.value}, loop.time(), began_s + refresh_s, began_s + token.lifetime_s, self._endpoint
         )
         self._failure, self._is_proven = None, False
-        log.info("login.succeeded", account=self._account.name, lifetime_s=round(token.lifetime_s))
+        note(LoginSucceeded(self._account.name, round(token.lifetime_s)))
         return self._held
 
     def _endpoint_of(self, token: Token) -> URL | LoginFailed:
@@ -321,9 +323,15 @@ class TokenLogin:
             wait_s = min(_FIRST_WAIT_S * 2.0 ** min(tries - 1, 10), _LONGEST_WAIT_S)
         wait_s = max(wait_s, failed.retry_after_s or 0.0)
         self._failure = _Failure(failed, asyncio.get_running_loop().time() + wait_s, tries, body)
-        if not is_again:
-            event = "login.refused" if failed.is_settings_fault else "login.failed"
-            log.warning(event, account=self._account.name, reason=failed.trouble.message, code=failed.trouble.code)
+        note(
+            LoginUnsuccessful(
+                self._account.name,
+                failed.trouble.message,
+                is_refused=failed.is_settings_fault,
+                is_news=not is_again,
+                code=failed.trouble.code,
+            )
+        )
 
 
 def _kind(failed: LoginFailed) -> str:

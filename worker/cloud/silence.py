@@ -5,11 +5,18 @@ What it means that a call has no answer: whether it was sent, why there is none,
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import aiohttp
 
+from worker.accounts.tls_faults import (
+    CertificateFault,
+    HandshakeFault,
+    certificate_words,
+    handshake_fault,
+    handshake_words,
+    tls_error,
+)
 from worker.cloud.call import Call
 from worker.cloud.masking import masked
 from worker.cloud.options import TransportOptions
@@ -18,39 +25,17 @@ from worker.cloud.wire import one_line
 
 _WORDS_LIMIT = 300
 
-_UNTRUSTED = "is signed by an authority unknown here; if it is the right server, set VPN_WORKER_API_CA_FILE"
-_OTHER_HOST = "is of another host; check the host name in the URL"
-#: What is wrong with a server's certificate, by OpenSSL's verify code (source: openssl/x509_vfy.h).
-_CERTIFICATE_WORDS = {
-    2: _UNTRUSTED,
-    9: "is not valid yet; check this machine's clock",
-    10: "has expired; its owner must renew it, or this machine's clock is wrong",
-    18: _UNTRUSTED,
-    19: _UNTRUSTED,
-    20: _UNTRUSTED,
-    21: _UNTRUSTED,
-    62: _OTHER_HOST,
-    64: _OTHER_HOST,
+CERTIFICATE_REMEDIES = {
+    CertificateFault.UNTRUSTED: "if it is the right server, set VPN_WORKER_API_CA_FILE",
+    CertificateFault.OTHER_HOST: "check the host name in the URL",
 }
-_WANTS_OURS = "The server asks for a client certificate; set VPN_WORKER_API_CERT_FILE"
-_DISLIKES_OURS = "The server refuses our client certificate; check VPN_WORKER_API_CERT_FILE"
-#: What a server says of our certificate, by OpenSSL's reason (source: openssl/sslerr.h; RFC 8446, 6.2). With TLS 1.3
-#: it may come after the request was written, but the server has read nothing of it: nothing was done.
-_ALERT_WORDS = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_OURS,
-    "SSLV3_ALERT_BAD_CERTIFICATE": _DISLIKES_OURS,
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _DISLIKES_OURS,
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": _DISLIKES_OURS,
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _DISLIKES_OURS,
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _DISLIKES_OURS,
-    "TLSV1_ALERT_UNKNOWN_CA": _DISLIKES_OURS,
-}
-#: What else goes wrong before there is a connection, and is no proof of a wrong setting.
-_TLS_WORDS = {
-    # TLS 1.2 says this for a missing client certificate, and for much else.
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server broke off the TLS handshake; it may ask for a client certificate"
-    " (VPN_WORKER_API_CERT_FILE), or for other TLS versions than ours",
-    "WRONG_VERSION_NUMBER": "the server does not speak TLS; check scheme and port of the URL",
+HANDSHAKE_REMEDIES = {
+    HandshakeFault.WANTS_OURS: "set VPN_WORKER_API_CERT_FILE",
+    HandshakeFault.DISLIKES_OURS: "check VPN_WORKER_API_CERT_FILE",
+    HandshakeFault.OURS_EXPIRED: "renew VPN_WORKER_API_CERT_FILE",
+    HandshakeFault.BROKEN_OFF: "it may ask for a client certificate (VPN_WORKER_API_CERT_FILE), or for other TLS "
+    "versions than ours",
+    HandshakeFault.NO_TLS: "check scheme and port of the URL",
 }
 
 
@@ -68,15 +53,15 @@ def no_reply(exc: Exception, progress: Progress, options: TransportOptions, call
     """
     Why a call has no answer, by the type of what the library raised and the codes in it.
     """
-    # The innermost: the library's own exceptions are SSLErrors as well, without what OpenSSL said.
-    tls = next((one for one in reversed(list(_causes(exc))) if isinstance(one, ssl.SSLError)), None)
-    reason = getattr(tls, "reason", None) or ""
+    tls = tls_error(exc)
     if isinstance(tls, ssl.SSLCertVerificationError):
-        wrong = _CERTIFICATE_WORDS.get(tls.verify_code, "is not good")
-        words = f"The server's certificate {wrong}. OpenSSL says: {tls.verify_message}"
+        words = f"The server's certificate {certificate_words(tls, CERTIFICATE_REMEDIES)}"
         return NoReply(is_sent=False, words=one_line(words, _WORDS_LIMIT), config_fault="certificate_refused")
-    if reason in _ALERT_WORDS and (progress.is_new_connection or not progress.is_sent):
-        words = f"{_ALERT_WORDS[reason]} ({reason})"
+    fault = None if tls is None else handshake_fault(tls)
+    is_unread = progress.is_new_connection or not progress.is_sent
+    if tls is not None and fault is not None and fault.is_of_our_certificate and is_unread:
+        # With TLS 1.3 it may come after the request was written, but the server has read nothing of it.
+        words = f"The server {handshake_words(fault, HANDSHAKE_REMEDIES)} ({tls.reason})"
         return NoReply(is_sent=False, words=words, config_fault="client_certificate_refused")
     if isinstance(exc, aiohttp.ClientHttpProxyError):
         return _refused_by_proxy(exc.status)
@@ -85,7 +70,7 @@ def no_reply(exc: Exception, progress: Progress, options: TransportOptions, call
         words = f"{type(exc).__name__}: the request cannot be written; check the credentials and the URL"
         return NoReply(is_sent=progress.is_sent, words=words, config_fault="request_unwritable")
     # The library quotes what it cannot read.
-    words = masked(_words(exc, reason, options), call)
+    words = masked(_words(exc, fault, options), call)
     return NoReply(is_sent=progress.is_sent, words=one_line(words, _WORDS_LIMIT))
 
 
@@ -101,19 +86,15 @@ def _refused_by_proxy(status: int) -> NoReply:
     return NoReply(is_sent=False, words=words, config_fault="proxy_refused" if is_settings_fault else None)
 
 
-def _words(exc: Exception, reason: str, options: TransportOptions) -> str:
+def _words(exc: Exception, fault: HandshakeFault | None, options: TransportOptions) -> str:
     if isinstance(exc, aiohttp.ConnectionTimeoutError):
         said = f"no connection within {options.connect_timeout_s:g} s"
     elif isinstance(exc, aiohttp.SocketTimeoutError):
         said = f"no piece of an answer for {options.read_timeout_s:g} s"
     elif isinstance(exc, TimeoutError):
         said = f"no whole answer within {options.total_timeout_s:g} s"
+    elif fault is not None:
+        said = f"the server {handshake_words(fault, HANDSHAKE_REMEDIES)}"
     else:
-        said = _TLS_WORDS.get(reason) or str(exc)
+        said = str(exc)
     return f"{type(exc).__name__}: {said}" if said else type(exc).__name__
-
-
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = exc.__cause__

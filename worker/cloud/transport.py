@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Self
@@ -22,6 +24,9 @@ from worker.cloud.call import CONTENT_TYPE, Call
 from worker.cloud.options import TransportOptions
 from worker.cloud.reply import NoReply, Reply
 from worker.cloud.silence import Progress, no_reply
+from worker.facts import note
+from worker.facts.calls import ApiRequestEnded
+from worker.tracing import calling
 
 #: A token comes in a header, and one that has its catalog inside needs more than the library's 8 KiB.
 _HEADER_LIMIT = 64 * 1024
@@ -48,7 +53,7 @@ class Transport:
         trace.on_connection_create_end.append(_note_connected)
         self._environment = getproxies_environment()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=options.connections, ssl=_tls(options)),
+            connector=aiohttp.TCPConnector(limit=options.connections, ssl=tls_context(options)),
             timeout=aiohttp.ClientTimeout(
                 total=options.total_timeout_s,
                 connect=None,  # waiting for a place in the pool counts to the total alone
@@ -79,22 +84,41 @@ class Transport:
             words = "A header of the request cannot be written; check the credentials for odd characters."
             return NoReply(is_sent=False, words=words, config_fault="request_unwritable")
         request_id = f"req-{uuid.uuid4()}"
+        # Neutron takes the id under its own name (oslo.middleware, global request id), gateways under the other.
+        headers = {"X-Request-Id": request_id, "X-Openstack-Request-Id": request_id, **call.headers}
+        # Traces add headers that no signature covers: it names those that it does (cloud API family, AK/SK).
+        with calling(call.method, call.url, headers, template=call.template, resends=call.resends):
+            reply = await self._exchange(call, headers, proxy)
+        return replace(reply, request_id=request_id) if isinstance(reply, NoReply) and reply.is_sent else reply
+
+    async def _exchange(self, call: Call, headers: Mapping[str, str], proxy: URL | None) -> Reply | NoReply:
+        assert self._session is not None  # noqa: S101 - looked at in `send`
         progress = Progress()
+        began_s, status, error = time.perf_counter(), None, None
         try:
             async with self._session.request(
                 call.method,
                 _unambiguous(call.url),
                 data=call.body or None,
-                # Neutron takes the id under its own name (oslo.middleware, global request id), gateways under the other.
-                headers={"X-Request-Id": request_id, "X-Openstack-Request-Id": request_id, **call.headers},
+                headers=headers,
                 allow_redirects=False,  # a 302 would turn the POST into a GET
                 proxy=proxy,
                 trace_request_ctx=progress,
             ) as response:
+                status = response.status
                 return Reply(response.status, response.headers, await _read_capped(response, call.most_bytes), call)
         except (aiohttp.ClientError, ValueError, OSError, asyncio.IncompleteReadError) as exc:
-            missed = no_reply(exc, progress, self._options, call)
-            return replace(missed, request_id=request_id) if missed.is_sent else missed
+            # An answer that breaks off is none, whatever its first line said.
+            status, error = None, type(exc).__name__
+            return no_reply(exc, progress, self._options, call)
+        finally:
+            note(ApiRequestEnded(call.target, call.method, status, time.perf_counter() - began_s, error))
+
+    def has_proxy(self, url: URL) -> bool:
+        """
+        Whether calls to a URL go through a proxy.
+        """
+        return self._proxy_of(url) is not None
 
     def _proxy_of(self, url: URL) -> URL | NoReply | None:
         origin = (url.scheme, url.raw_authority)
@@ -112,7 +136,13 @@ async def _note_connected(_: aiohttp.ClientSession, context: SimpleNamespace, __
     context.trace_request_ctx.is_new_connection = True
 
 
-def _tls(options: TransportOptions) -> ssl.SSLContext | bool:
+def tls_context(options: TransportOptions) -> ssl.SSLContext | bool:
+    """
+    Whom to trust, and who we are; True for the library's own idea of it.
+
+    Raises:
+        OSError, ssl.SSLError: a certificate file cannot be read.
+    """
     if options.ca_file is None and options.cert_file is None:
         return True
     context = ssl.create_default_context(cafile=options.ca_file)
