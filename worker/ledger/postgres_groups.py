@@ -5,6 +5,7 @@ Group commit on PostgreSQL: orders that wait at the same time and do not touch e
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import Any, Generic, TypeVar
 import asyncpg
 
 from worker.errors import LedgerError
+from worker.facts import note
+from worker.facts.ledger import LedgerCommitted
 from worker.ledger.postgres_server import FOREIGN_ERRORS, PostgresServer
 
 T = TypeVar("T")
@@ -133,8 +136,10 @@ class Groups:
         return group
 
     async def _commit(self, group: list[Order[Any]]) -> None:
+        began_s = time.perf_counter()
         try:
             await self._transact(group)
+            note(LedgerCommitted(len(group), time.perf_counter() - began_s))
         except _ONES_OWN_ERRORS as exc:
             if len(group) > 1:
                 for order in group:

@@ -18,7 +18,7 @@ _HAS_TABLE = """
 SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = $1 AND schemaname = ANY (current_schemas(false)))
 """
 #: Theirs if they are there and `vpn_worker_schema` is not.
-_OURS = ("jobs", "suspects", "follows", "rounds")
+TABLES = ("jobs", "suspects", "follows", "rounds")
 
 
 async def update_schema(connection: asyncpg.Connection, place: str) -> None:
@@ -44,18 +44,35 @@ async def update_schema(connection: asyncpg.Connection, place: str) -> None:
 
 
 async def _version(connection: asyncpg.Connection, place: str) -> int:
-    if not await _has_table(connection, "vpn_worker_schema"):
-        for name in _OURS:
-            if await _has_table(connection, name):
-                raise LedgerError(
-                    f"{place} has a table {name} of something else; name another database in VPN_WORKER_LEDGER_URL, "
-                    "or a schema of its own with ?search_path=name."
-                )
-        return 0
-    version: int = await connection.fetchval("SELECT COALESCE(MAX(version), 0) FROM vpn_worker_schema")
+    version = await found_version(connection)
+    if version == 0 and (name := await foreign_table(connection)) is not None:
+        raise LedgerError(
+            f"{place} has a table {name} of something else; name another database in VPN_WORKER_LEDGER_URL, "
+            "or a schema of its own with ?search_path=name."
+        )
     if version > len(steps("postgres")):
         raise LedgerError(f"The ledger {place} was made by a newer version of vpn-worker (schema {version}); upgrade.")
     return version
+
+
+async def found_version(connection: asyncpg.Connection) -> int:
+    """
+    The version of the tables that are there; 0 for none.
+    """
+    if not await _has_table(connection, "vpn_worker_schema"):
+        return 0
+    version: int = await connection.fetchval("SELECT COALESCE(MAX(version), 0) FROM vpn_worker_schema")
+    return version
+
+
+async def foreign_table(connection: asyncpg.Connection) -> str | None:
+    """
+    A table that has a name of ours; it is another's where there is no version of ours.
+    """
+    for name in TABLES:
+        if await _has_table(connection, name):
+            return name
+    return None
 
 
 async def _has_table(connection: asyncpg.Connection, name: str) -> bool:

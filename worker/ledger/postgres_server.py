@@ -99,9 +99,8 @@ class PostgresServer:
         """
         The error of the server or the network in our words, with the remedy and without any password.
         """
-        words = next((words for kind, words in _WORDS if isinstance(exc, kind)), "failed")
         said = f" ({exc})" if str(exc) else ""
-        return LedgerError(f"The ledger's PostgreSQL at {self.place} {words}{said}.")
+        return LedgerError(f"The ledger's PostgreSQL at {self.place} {meaning(exc)}{said}.")
 
     def _settings(self) -> dict[str, str]:
         limit_ms = str(int(self.timeout_s * 1000))
@@ -113,3 +112,10 @@ class PostgresServer:
             # A plan made while the table was empty would read all of it for ever after.
             "plan_cache_mode": "force_custom_plan",
         }
+
+
+def meaning(exc: BaseException | None) -> str:
+    """
+    What an error of the server or the network says of the server, and the remedy behind a semicolon where there is one.
+    """
+    return next((words for kind, words in _WORDS if isinstance(exc, kind)), "failed")

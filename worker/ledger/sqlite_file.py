@@ -33,13 +33,15 @@ def open_database(path: Path) -> sqlite3.Connection:
             raise LedgerError(
                 f"The ledger {path} cannot be opened: there is no folder {path.parent}; make it, or mend the path."
             )
-        if not path.exists():
-            log.warning("ledger.created", path=str(path))
-        return _opened(path)
+        is_new = not path.exists()
+        database = _opened(path)
     except (sqlite3.Error, OSError) as exc:
         raise LedgerError(
             f"The ledger {path} cannot be opened: {exc}; check the path, its permissions and the disk."
         ) from exc
+    if is_new:
+        log.warning("ledger.created", path=str(path.absolute()))
+    return database
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -8,12 +8,15 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from worker.errors import LedgerError
+from worker.facts import note
+from worker.facts.ledger import LedgerCommitted
 
 T = TypeVar("T")
 
@@ -109,6 +112,7 @@ class GroupWriter:
 
     def _commit(self, connection: sqlite3.Connection, group: list[_Order]) -> None:
         error: LedgerError | None = None
+        began_s = time.perf_counter()
         try:
             connection.execute("BEGIN IMMEDIATE")
             for order in group:
@@ -119,7 +123,7 @@ class GroupWriter:
             error.__cause__ = exc
             with suppress(sqlite3.Error):
                 connection.rollback()
-        self._loop.call_soon_threadsafe(_deliver, group, error)
+        self._loop.call_soon_threadsafe(_deliver, group, error, time.perf_counter() - began_s)
 
 
 def _carry_out(order: _Order, connection: sqlite3.Connection) -> None:
@@ -133,7 +137,7 @@ def _carry_out(order: _Order, connection: sqlite3.Connection) -> None:
         order.error = exc
 
 
-def _deliver(group: list[_Order], error: LedgerError | None) -> None:
+def _deliver(group: list[_Order], error: LedgerError | None, duration_s: float) -> None:
     for order in group:
         if order.future.done():
             continue
@@ -142,3 +146,5 @@ def _deliver(group: list[_Order], error: LedgerError | None) -> None:
             order.future.set_result(order.result)
         else:
             order.future.set_exception(failure)
+    if error is None:
+        note(LedgerCommitted(len(group), duration_s))
