@@ -1,6 +1,6 @@
 """
-What every test gets: a real RabbitMQ and a real PostgreSQL once a session, names of its own on them, and no way out
-to the network.
+What every test gets: a real RabbitMQ, a real PostgreSQL and a real Prometheus once a session, names of its own on
+them, and no way out to the network.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ import pika
 import pytest
 
 from messages.routes import Routes
+from tests.authority import new_authority
+from tests.full_broker import FullBroker, full_broker
 from worker.broker.topology import topology
 from worker.errors import SandboxError
 from worker.sandbox import postgres as postgres_sandbox
+from worker.sandbox import prometheus as prometheus_sandbox
 from worker.sandbox import rabbitmq as rabbitmq_sandbox
+from worker.sandbox.node import server_script
 from worker.sandbox.postgres import Postgres, find_postgres
+from worker.sandbox.prometheus import Prometheus, find_prometheus
 from worker.sandbox.rabbitmq import Broker, find_broker
 
 if TYPE_CHECKING:
@@ -94,6 +99,7 @@ class Hold(Generic[T]):
 
 BROKER = pytest.StashKey[Hold[Broker]]()
 POSTGRES = pytest.StashKey[Hold[Postgres]]()
+PROMETHEUS = pytest.StashKey[Hold[Prometheus]]()
 
 
 #: Files that take longest, begun first: else one process works on them when the others have nothing left.
@@ -102,6 +108,7 @@ LONG_FILES = (
     "tests/chaos/test_chaos_short.py",
     "tests/test_engine_machine.py",
     "tests/e2e/test_dead_letters.py",
+    "tests/e2e/test_metrics.py",
     "tests/sandbox/test_node.py",
     "tests/e2e/test_following_killed.py",
     "tests/e2e/test_crash.py",
@@ -130,6 +137,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         stash[BROKER] = Hold("broker", lambda: find_broker(root / rabbitmq_sandbox.DEFAULT_FOLDER, talk))
     if is_wanted("postgres", session.items):
         stash[POSTGRES] = Hold("postgres", lambda: find_postgres(root / postgres_sandbox.DEFAULT_FOLDER, talk))
+    if is_wanted("prometheus", session.items):
+        folder = root / prometheus_sandbox.DEFAULT_FOLDER
+        stash[PROMETHEUS] = Hold("prometheus", lambda: find_prometheus(folder, talk))
     # One after the other, also among the processes of one run: each may have to install a package.
     lock = root / ".sandbox" / "tests.lock"
     lock.parent.mkdir(exist_ok=True)
@@ -165,7 +175,8 @@ def holds(session: pytest.Session) -> list[Hold[Any]]:
     What this session keeps running.
     """
     stash = session.config.stash
-    return [hold for hold in (stash.get(BROKER, None), stash.get(POSTGRES, None)) if hold is not None]
+    found = (stash.get(BROKER, None), stash.get(POSTGRES, None), stash.get(PROMETHEUS, None))
+    return [hold for hold in found if hold is not None]
 
 
 @pytest.fixture(scope="session")
@@ -182,6 +193,14 @@ def postgres(request: pytest.FixtureRequest) -> Postgres:
     A real PostgreSQL, the same for the whole session; without one the test is skipped, or fails where CI is set.
     """
     return request.config.stash[POSTGRES].server()
+
+
+@pytest.fixture(scope="session")
+def prometheus(request: pytest.FixtureRequest) -> Prometheus:
+    """
+    The programs of a real Prometheus; without them the test is skipped, or fails where CI is set.
+    """
+    return request.config.stash[PROMETHEUS].server()
 
 
 @pytest.fixture
@@ -244,6 +263,26 @@ def prefix(amqp_url: str) -> Iterator[str]:
         connection.close()
 
 
+@pytest.fixture(scope="session")
+def full_node(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullBroker]:
+    """
+    A node with users of its own, the management API and TLS; asking for `broker` has installed RabbitMQ, where possible.
+    """
+    if server_script(os.environ.get("PATH", "")) is None:
+        pytest.skip("rabbitmq-server is not installed on this machine")
+    loop = asyncio.new_event_loop()  # set nowhere: pytest-asyncio keeps its own
+    try:
+        authority = new_authority(tmp_path_factory.mktemp("authority"))
+        holding = full_broker(tmp_path_factory.mktemp("full"), authority)
+        node = loop.run_until_complete(holding.__aenter__())
+        try:
+            yield node
+        finally:
+            loop.run_until_complete(holding.__aexit__(None, None, None))
+    finally:
+        loop.close()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_stray_environment() -> Iterator[None]:
     """
@@ -251,7 +290,7 @@ def no_stray_environment() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("VPN_WORKER_", "OS_")):
+            if name.startswith(("VPN_WORKER_", "OS_", "OTEL_")):
                 patch.delenv(name)
         yield
 

@@ -20,6 +20,8 @@ from worker.core.following import FollowPolicy, Target
 from worker.core.policy import Policy
 from worker.engine import Engine, Ports
 from worker.errors import LedgerError
+from worker.facts import Fact, hooked
+from worker.facts.requests import UnknownMet, UnknownResolved
 from worker.gate import Gate
 from worker.intake import CRASH_LIMIT, Desk, Intake
 from worker.ledger.sqlite import SqliteLedger
@@ -156,15 +158,20 @@ async def test_a_request_that_crashes_again_and_again_ends_in_doubt_and_among_th
     teller = Teller(collector, collector, clock, "/test")
     engine = Engine(Ports(ledger, ledger.follows, CrashingCloud(), teller, clock, gate), Policy())
     intake = Intake(Desk(ledger, engine, teller, clock, gate, ANYBODY), Policy())
-    early = await intake.handle(delivery(CRASH_LIMIT - 2))
-    told_early = list(collector.told)
-    last = await intake.handle(delivery(CRASH_LIMIT - 1))
+    facts: list[Fact] = []
+    with hooked(facts.append):
+        early = await intake.handle(delivery(CRASH_LIMIT - 2))
+        told_early = list(collector.told)
+        last = await intake.handle(delivery(CRASH_LIMIT - 1))
     await ledger.close()
 
     assert isinstance(early, Later)
     assert [] == told_early
     assert isinstance(last, Dead)
     assert ["vpnservice.in_doubt"] == collector.told
+    assert [UnknownMet(), UnknownResolved("in_doubt")] == [
+        fact for fact in facts if isinstance(fact, UnknownMet | UnknownResolved)
+    ]
 
 
 async def test_a_stop_while_the_ledger_refuses_leaves_the_message_unacked() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
@@ -82,6 +82,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             yield
         finally:
             self._holds -= 1
+
+
+def run_virtually(story: Coroutine[Any, Any, T]) -> T:
+    """
+    What a coroutine gives, run in a loop of its own.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(story)
 
 
 class _Jumping(selectors.BaseSelector):

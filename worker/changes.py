@@ -12,6 +12,8 @@ import structlog
 
 from worker.core.following import Change
 from worker.core.telling import status_event
+from worker.facts import note
+from worker.facts.requests import StatusTold
 from worker.ports import Clock, Follows
 from worker.progress import Ended, Progress
 from worker.teller import Teller
@@ -85,15 +87,16 @@ class ChangeTeller:
     async def _tell_one(self, change: Change) -> None:
         follow = change.follow
         await self._teller.tell(follow, status_event(change), follow.service_id, sequence=change.sequence)
-        log.info(
-            "service.status_changed",
-            request_id=follow.id,
-            request_source=follow.source,
-            service_id=follow.service_id,
-            status=follow.status,
-            previous_status=change.previous_status,
-            is_final=change.is_final,
-            deadline_reached=change.deadline_reached,
+        note(
+            StatusTold(
+                request_id=follow.id,
+                request_source=follow.source,
+                service_id=follow.service_id,
+                status=follow.status,
+                previous_status=change.previous_status,
+                is_final=change.is_final,
+                deadline_reached=change.deadline_reached,
+            )
         )
 
     async def _hold(self, progress: Progress, renew: Renew) -> None:

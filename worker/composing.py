@@ -7,8 +7,6 @@ from __future__ import annotations
 import math
 from importlib.metadata import version
 
-import structlog
-
 from worker.accounts.access import Access
 from worker.accounts.account import Account
 from worker.broker.connection import user_of
@@ -19,8 +17,6 @@ from worker.errors import SettingsError
 from worker.pace import Pace
 from worker.profiles import profile_named
 from worker.settings import Settings
-
-log = structlog.get_logger()
 
 #: Deliveries that are held longer than half of RabbitMQ's consumer_timeout are worth a word; it is 30 minutes, and a
 #: consumer that exceeds it loses its channel (RabbitMQ, Consumers, Delivery Acknowledgement Timeout).
@@ -69,7 +65,6 @@ def pace_of(settings: Settings) -> Pace:
     """
     How many calls may be under way, and how many may begin in a second and a minute.
     """
-    _warn_of_pace(settings)
     fixed = settings.api_concurrency if isinstance(settings.api_concurrency, int) else None
     return Pace(
         settings.concurrency if fixed is None else min(fixed, settings.concurrency),
@@ -92,19 +87,27 @@ def follow_pace_of(settings: Settings) -> Pace:
     )
 
 
-def _warn_of_pace(settings: Settings) -> None:
+def risks_of(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """
+    Settings that do not fit together as they were meant: each with its remedy.
+    """
+    risks = []
+    if settings.stranger_window_s <= settings.api_timeout_s:
+        # A redelivered request may still be on its way to the cloud from a worker that lost its broker.
+        risks.append(("VPN_WORKER_STRANGER_WINDOW_S", "more than VPN_WORKER_API_TIMEOUT_S"))
     if isinstance(settings.api_concurrency, int) and settings.api_concurrency > settings.concurrency:
         remedy = (
             f"VPN_WORKER_CONCURRENCY is {settings.concurrency}: no more calls are under way at once; raise it as well"
         )
-        log.warning("settings.risky", name="VPN_WORKER_API_CONCURRENCY", remedy=remedy)
+        risks.append(("VPN_WORKER_API_CONCURRENCY", remedy))
     per_second = min(settings.api_per_second or math.inf, (settings.api_per_minute or math.inf) / 60)
     if (held_s := settings.concurrency / per_second) > _LONGEST_HELD_S:
         remedy = (
             f"so many deliveries are held {held_s / 60:.0f} min at this rate of calls, and RabbitMQ takes them back"
             f" after 30: at most {max(1, int(per_second * _LONGEST_HELD_S))}, or a higher rate"
         )
-        log.warning("settings.risky", name="VPN_WORKER_CONCURRENCY", remedy=remedy)
+        risks.append(("VPN_WORKER_CONCURRENCY", remedy))
+    return tuple(risks)
 
 
 def admission_of(settings: Settings, accounts: tuple[Account, ...]) -> Admission:

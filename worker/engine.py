@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
 
 import structlog
@@ -24,7 +24,9 @@ from worker.core.answers import (
     Listed,
     Throttled,
     Trouble,
+    Unknown,
 )
+from worker.core.causes import Cause, cause_of, resolution_of
 from worker.core.following import begun
 from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover, unsent
 from worker.core.killswitch import Mode, whose
@@ -33,6 +35,9 @@ from worker.core.policy import Policy
 from worker.core.signals import signal_of
 from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Tell, next_step
 from worker.core.telling import delayed_event, outcome_event
+from worker.facts import note
+from worker.facts.calls import ApiAnswered
+from worker.facts.requests import OutcomeTold, RequestShelved, UnknownMet, UnknownResolved
 from worker.gate import Gate
 from worker.pace import Turn
 from worker.patience import insist
@@ -52,11 +57,6 @@ _STALE_INTENT_S = 5.0
 #: With a ledger slower than that nothing is sent for now.
 _MOST_REWRITES = 3
 _SLOW_LEDGER_DELAY_S = 30.0
-_TOLD = {
-    OutcomeKind.CREATED: "request.created",
-    OutcomeKind.FAILED: "request.failed",
-    OutcomeKind.IN_DOUBT: "request.in_doubt",
-}
 
 
 class _TakenOver(Exception):  # noqa: N818 - a turn of events, not an error
@@ -103,7 +103,9 @@ class Engine:
         self._gate = ports.gate
         self._policy = policy
 
-    async def run(self, request: Request, job: Job, *, is_new: bool, turn: Turn | None = None) -> Verdict:
+    async def run(
+        self, request: Request, job: Job, *, is_new: bool, turn: Turn | None = None, sent_at: datetime | None = None
+    ) -> Verdict:
         """
         Works on a claimed job until its outcome is told, or it must wait on a rung.
 
@@ -112,6 +114,7 @@ class Engine:
             job: as claimed.
             is_new: our own claim wrote the row, so an intent in it is ours and nothing was sent yet.
             turn: for the POST of such an intent; ended here when it was sent.
+            sent_at: when its publisher sent it, as far as that is known.
         """
         try:
             if is_new and job.phase is Phase.SENT:
@@ -126,14 +129,16 @@ class Engine:
                     case Shelve(delay_s=delay_s, tell=tell):
                         return await self._shelve(await self._tell_delay(request, job) if tell else job, delay_s)
                     case Tell(outcome=outcome):
-                        return await self._tell(request, job, outcome)
+                        return await self._tell(request, job, outcome, sent_at)
                     case Post() | Look() | Rest() | Conclude():
-                        job = await self._act(step, request, job)
+                        before, job = job, await self._act(step, request, job)
+                        _note_resolution(before, job)
                     case _:
                         assert_never(step)
         except _TakenOver:
             log.warning("job.taken_over")
-            return Later(HELD_DELAY_S, job.first_seen_at, job.attempts, "another worker took the job over")
+            why = "another worker took the job over"
+            return Later(HELD_DELAY_S, job.first_seen_at, job.attempts, why, cause=Cause.HELD)
         except _Stopping:
             return await self._shelve(job, HELD_DELAY_S)
 
@@ -144,7 +149,8 @@ class Engine:
         if job.outcome is None:
             trouble = Trouble("worker_fault", f"The request was given up after {why}; the service may exist.")
             outcome = Outcome(OutcomeKind.IN_DOUBT, self._clock.now(), trouble=trouble, is_dead_letter=True)
-            job = await self._write_down(conclude(job, outcome))
+            before, job = recover(job), await self._write_down(conclude(job, outcome))
+            _note_resolution(before, job)
         assert job.outcome is not None  # noqa: S101 - concluded above
         return await self._tell(request, job, job.outcome)
 
@@ -204,8 +210,10 @@ class Engine:
         blame = whose(self._gate.switch, job.key)
         self._gate.heed_create(job.key, answer)
         self._heed(answer)
+        if isinstance(answer, Unknown):
+            note(UnknownMet())
         answered = await self._write_down(absorb_create(job, answer, now, self._clock.roll(), self._policy, blame))
-        _note("create", answer, (now - started_at).total_seconds())
+        _note_answer("create", answer, job, (now - started_at).total_seconds())
         return answered
 
     async def _until_open(self, request: Request, job: Job) -> Job:
@@ -244,7 +252,7 @@ class Engine:
         now = self._clock.now()
         self._gate.heed_look(job.key, answer)
         self._heed(answer)
-        _note("list", answer, (now - started_at).total_seconds())
+        _note_answer("list", answer, job, (now - started_at).total_seconds())
         taken: frozenset[str] = frozenset()
         if isinstance(answer, Listed):
             ids = tuple(service.id for service in answer.services)
@@ -286,8 +294,9 @@ class Engine:
         # A failed release is no loss: the lease ends by itself.
         await insist(self._gate, lambda: self._ledger.release(job, self._clock.now()))
         last_error = job.trouble.message if job.trouble else ""
-        log.info("request.shelved", delay_s=round(delay_s, 3), attempts=job.attempts, reason=last_error)
-        return Later(delay_s, job.first_seen_at, job.attempts, last_error)
+        cause = cause_of(job)
+        note(RequestShelved(round(delay_s, 3), job.attempts, cause.value, last_error))
+        return Later(delay_s, job.first_seen_at, job.attempts, last_error, cause=cause)
 
     async def _tell_delay(self, request: Request, job: Job) -> Job:
         event = delayed_event(job, self._clock.now())
@@ -295,19 +304,24 @@ class Engine:
         await self._teller.tell(request, event, job.router_id, sequence=job.replays)
         return replace(job, delayed_told=True)
 
-    async def _tell(self, request: Request, job: Job, outcome: Outcome) -> Verdict:
+    async def _tell(self, request: Request, job: Job, outcome: Outcome, sent_at: datetime | None = None) -> Verdict:
         event = outcome_event(job, outcome)
         subject = event.service_id or job.router_id
         await self._teller.tell(_with_ids(request, outcome), event, subject, sequence=job.replays, is_outcome=True)
-        tell = log.warning if outcome.kind is OutcomeKind.IN_DOUBT else log.info
-        tell(
-            _TOLD[outcome.kind],
-            service_id=event.service_id,
-            status=event.status,
-            attempts=job.attempts,
-            reconciled=outcome.reconciled,
-            code=outcome.trouble.code if outcome.trouble else None,
-            total_s=round((self._clock.now() - job.first_seen_at).total_seconds(), 4),
+        now, trouble = self._clock.now(), outcome.trouble
+        note(
+            OutcomeTold(
+                outcome=outcome.kind.value,
+                service_id=event.service_id,
+                status=event.status,
+                attempts=job.attempts,
+                reconciled=outcome.reconciled,
+                code=trouble.code if trouble else None,
+                http_status=trouble.http_status if trouble else None,
+                api_request_id=outcome.api_request_id or (trouble.api_request_id if trouble else None),
+                total_s=_seconds(job.first_seen_at, now),
+                critical_s=_seconds(sent_at or job.first_seen_at, now),
+            )
         )
         await self._follow(request, job)
         if not outcome.is_dead_letter:
@@ -337,13 +351,25 @@ def _body(request: Request, job: Job) -> bytes:
     return to_api_body(described(request.body, marked(job.wanted, job.mark)))
 
 
-def _note(call: str, answer: CreateAnswer | ListAnswer, duration_s: float) -> None:
+def _note_resolution(before: Job, after: Job) -> None:
+    if resolution := resolution_of(before, after):
+        note(UnknownResolved(resolution.value))
+
+
+def _note_answer(call: str, answer: CreateAnswer | ListAnswer, job: Job, duration_s: float) -> None:
     trouble: Trouble | None = getattr(answer, "trouble", None)
-    log.info(
-        "api.answered",
-        call=call,
-        answer=type(answer).__name__.lower(),
-        duration_s=round(duration_s, 4),
-        api_request_id=trouble.api_request_id if trouble else getattr(answer, "api_request_id", None),
-        **({} if trouble is None else {"code": trouble.code, "http_status": trouble.http_status}),
+    note(
+        ApiAnswered(
+            call,
+            type(answer).__name__.lower(),
+            job.attempts,
+            round(duration_s, 4),
+            trouble.http_status if trouble else getattr(answer, "http_status", None),
+            trouble.api_request_id if trouble else getattr(answer, "api_request_id", None),
+            trouble.code if trouble else None,
+        )
     )
+
+
+def _seconds(since: datetime, now: datetime) -> float:
+    return round(max(0.0, (now - since).total_seconds()), 4)

@@ -17,6 +17,8 @@ import structlog
 from worker.core.following import FollowPolicy
 from worker.core.rounds import Round, after_round, due_at
 from worker.errors import LedgerError
+from worker.facts import note
+from worker.facts.requests import RoundMade
 from worker.gate import Gate
 from worker.pace import Pace
 from worker.ports import Clock, Follows, Paging
@@ -130,6 +132,7 @@ class Follower:
             return
         now = self._clock.now()
         await self._follows.finish(after_round(tour, progress.asked_s, now, self._policy, is_well=progress.is_well))
+        note(RoundMade())
         tell = log.info if progress.changes or not progress.is_well else log.debug
         tell("follow.round", took_s=round((now - progress.began_at).total_seconds(), 4), **progress.facts())
 

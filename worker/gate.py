@@ -14,6 +14,8 @@ from worker.core.answers import CreateAnswer, ListAnswer, Throttled
 from worker.core.job import RequestKey
 from worker.core.killswitch import KillSwitch, Mode, after_create, after_look, after_probe
 from worker.core.policy import Policy
+from worker.facts import note
+from worker.facts.calls import CalmBegun, CalmLengthened
 from worker.pace import Pace, Turn
 
 log = structlog.get_logger()
@@ -79,6 +81,15 @@ class Gate:
         return None
 
     @property
+    def trouble_cause(self) -> str:
+        """
+        What kind of trouble it is: cloud_down, settings, throttled or ledger; for counting.
+        """
+        if self._switch.mode is Mode.STOPPED:
+            return "settings" if self._switch.is_settings_fault else "cloud_down"
+        return "ledger" if self.pause is None else "throttled"
+
+    @property
     def pause(self) -> str | None:
         """
         That the cloud asks for calm, in words, when it is for long.
@@ -113,7 +124,9 @@ class Gate:
         now_s = asyncio.get_running_loop().time()
         if self._closed_until_s <= now_s:
             # Once a pause: those that were under way when it began meet the same answer.
-            log.warning("worker.paused", pause_s=round(delay_s, 3), reason=reason)
+            note(CalmBegun(round(delay_s, 3), reason))
+        elif (more_s := now_s + delay_s - self._closed_until_s) > 0:
+            note(CalmLengthened(more_s))
         self._closed_until_s = max(self._closed_until_s, now_s + delay_s)
 
     def heed_throttled(self, answer: Throttled) -> None:

@@ -7,18 +7,23 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
 from messages.envelope import Rejection, Request, decode_request
 from messages.faults import FieldError, id_reused
+from worker import tracing
 from worker.core.admission import Admission, faults, is_about_user
-from worker.core.job import Job, Phase, RequestKey, open_job
+from worker.core.causes import Cause
+from worker.core.job import Doubt, Job, Phase, RequestKey, open_job
 from worker.core.marking import mark_for
 from worker.core.policy import Policy
 from worker.core.telling import rejected_event
 from worker.engine import HELD_DELAY_S, Engine
 from worker.errors import LedgerError
+from worker.facts import note
+from worker.facts.requests import RequestJoined, RequestRejected, StrangerMet, UnknownMet
 from worker.gate import Gate
 from worker.pace import Turn
 from worker.patience import insist
@@ -51,6 +56,16 @@ class Desk:
     admission: Admission
 
 
+class _UnderWay(NamedTuple):
+    """
+    A request that is worked on: `verdict` is what the deliveries that join it wait for, `span` what they link to.
+    """
+
+    digest: str
+    verdict: asyncio.Future[Verdict]
+    span: object
+
+
 class Intake:
     """
     Takes deliveries in. A redelivery or duplicate of a request under way joins it and shares its verdict.
@@ -63,7 +78,7 @@ class Intake:
     def __init__(self, desk: Desk, policy: Policy) -> None:
         self._desk = desk
         self._policy = policy
-        self._running: dict[RequestKey, tuple[str, asyncio.Future[Verdict]]] = {}
+        self._running: dict[RequestKey, _UnderWay] = {}
         self._turns = Turns()
         self._quarantine = Quarantine(desk.ledger, desk.clock, desk.gate)
 
@@ -85,9 +100,7 @@ class Intake:
 
     async def _handle(self, delivery: Delivery) -> Verdict:
         decoded = decode_request(delivery.envelope)
-        structlog.contextvars.bind_contextvars(
-            request_id=decoded.id, request_source=decoded.source, correlation_id=decoded.correlation_id
-        )
+        _bind(decoded, delivery)
         try:
             if isinstance(decoded, Rejection):
                 return await self._reject(decoded, delivery)
@@ -106,15 +119,15 @@ class Intake:
     async def _join_or_run(self, request: Request, delivery: Delivery) -> Verdict:
         key = RequestKey(request.source, request.id)
         while (under_way := self._running.get(key)) is not None:
-            digest, future = under_way
-            if digest == request.digest:
-                log.info("request.joined", is_redelivered=delivery.is_redelivered)
-                return await asyncio.shield(future)
+            if under_way.digest == request.digest:
+                note(RequestJoined(delivery.is_redelivered))
+                tracing.link(under_way.span)
+                return await asyncio.shield(under_way.verdict)
             # Which of the two bodies came first is known to the ledger alone: the one at hand may be the impostor.
-            await asyncio.shield(future)
+            await asyncio.shield(under_way.verdict)
         # This must happen before the first await, or a second delivery would not see the first.
         future = asyncio.get_running_loop().create_future()
-        self._running[key] = (request.digest, future)
+        self._running[key] = _UnderWay(request.digest, future, tracing.here())
         verdict: Verdict = GiveBack()
         try:
             verdict = await self._run(request, delivery)
@@ -156,7 +169,9 @@ class Intake:
             case Claimed(job=claimed, is_new=is_new):
                 if turn is not None and not (is_new and claimed.phase is Phase.SENT):
                     turn.end()
-                return await self._desk.engine.run(request, claimed, is_new=is_new, turn=turn)
+                _note_claimed(claimed, is_new=is_new)
+                sent_at = self._sent_at(request, delivery)
+                return await self._desk.engine.run(request, claimed, is_new=is_new, turn=turn, sent_at=sent_at)
             case Held(until=until):
                 log.info("request.held_elsewhere", until=until.isoformat())
                 return self._later(delivery, "another worker, or another request for the router, is at it")
@@ -166,7 +181,14 @@ class Intake:
     def _later(self, delivery: Delivery, why: str) -> Later:
         # Nothing was done for this delivery: its copy is as suspect as it was itself.
         first_seen_at = self._first_seen_at(delivery)
-        return Later(HELD_DELAY_S, first_seen_at, delivery.attempts, why, is_redelivered=delivery.is_redelivered)
+        return Later(
+            HELD_DELAY_S,
+            first_seen_at,
+            delivery.attempts,
+            why,
+            is_redelivered=delivery.is_redelivered,
+            cause=Cause.HELD,
+        )
 
     async def _claim(self, request: Request, delivery: Delivery, turn: Turn | None = None) -> Claim:
         fresh = self._fresh(request, delivery)
@@ -189,6 +211,17 @@ class Intake:
         # Anybody can write the header: a moment to come is none, and a deadline counted from it may overflow.
         now = self._desk.clock.now()
         return min(delivery.first_seen_at or now, now)
+
+    def _sent_at(self, asked: Request | Rejection, delivery: Delivery) -> datetime | None:
+        """
+        When the request was sent, as well as that is known: AMQP's timestamp has whole seconds, `ce-time` has more.
+        """
+        if delivery.replays:
+            return self._first_seen_at(delivery)  # its first sending has had its outcome, maybe days ago
+        made_at = asked.made_at if isinstance(asked, Request) else None
+        now = self._desk.clock.now()
+        known = [at for at in (made_at, delivery.sent_at) if at is not None and at <= now]
+        return max(known, default=None)
 
     def _fresh(self, request: Request, delivery: Delivery) -> Job:
         first_seen_at = self._first_seen_at(delivery)
@@ -215,7 +248,9 @@ class Intake:
         # The digest tells apart different bad messages under one id.
         await self._desk.teller.tell(rejection, event, None, sequence=int(rejection.digest[:8], 16), is_outcome=True)
         words = event.error.message if event.error else ""
-        log.info("request.rejected", reason=words, faults=len(rejection.errors))
+        sent_at = self._sent_at(rejection, delivery) or self._first_seen_at(delivery)
+        critical_s = (self._desk.clock.now() - sent_at).total_seconds()
+        note(RequestRejected(words, len(rejection.errors), round(max(0.0, critical_s), 4)))
         return Dead("rejected", self._first_seen_at(delivery), delivery.attempts, words)
 
     async def _crashed(self, request: Request, delivery: Delivery) -> Verdict:
@@ -235,7 +270,33 @@ class Intake:
     def _again(self, delivery: Delivery) -> Later:
         crashes = delivery.crashes + 1
         delay_s = _CRASH_DELAY_S if crashes < CRASH_LIMIT else _LAST_RESORT_S
-        return Later(delay_s, self._first_seen_at(delivery), delivery.attempts, _CRASHED, crashes=crashes)
+        first_seen_at = self._first_seen_at(delivery)
+        return Later(delay_s, first_seen_at, delivery.attempts, _CRASHED, crashes=crashes, cause=Cause.CRASHED)
+
+
+def _bind(decoded: Request | Rejection, delivery: Delivery) -> None:
+    """
+    Has every line from here on say which request it is about, and its span begin.
+    """
+    spec = decoded.body.vpnservice if isinstance(decoded, Request) else None
+    known = {
+        "request_id": decoded.id,
+        "request_source": decoded.source,
+        "correlation_id": decoded.correlation_id,
+        "router_id": spec.router_id if spec else None,
+        "tenant_id": (spec.tenant_id or None) if spec else None,
+    }
+    # W3C Trace Context 3.2.2: version, trace id, parent id, flags.
+    of_sender = decoded.traceparent.split("-")[1] if decoded.traceparent else None
+    known["trace_id"] = tracing.begin(known, (decoded.traceparent, decoded.tracestate), delivery) or of_sender
+    structlog.contextvars.bind_contextvars(**{name: value for name, value in known.items() if value is not None})
+
+
+def _note_claimed(job: Job, *, is_new: bool) -> None:
+    if is_new and job.doubt is Doubt.STRANGER:
+        note(StrangerMet())
+    if not is_new and job.phase is Phase.SENT:
+        note(UnknownMet())  # whoever sent it died before the answer was written down
 
 
 def _reused(request: Request, delivery: Delivery) -> Rejection:

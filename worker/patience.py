@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import structlog
-
 from worker.errors import LedgerError
+from worker.facts import note
+from worker.facts.ledger import LedgerFailed
 from worker.gate import Gate
 
-log = structlog.get_logger()
 T = TypeVar("T")
 
 _WAIT_S = 1.0
@@ -34,7 +33,7 @@ async def insist(gate: Gate, act: Callable[[], Awaitable[T]]) -> T:
             done = await act()
         except LedgerError as exc:
             gate.heed_ledger(str(exc))
-            log.warning("ledger.unavailable", error=str(exc), retry_in_s=_WAIT_S)
+            note(LedgerFailed(str(exc), _WAIT_S))
             if not await gate.rest(_WAIT_S):
                 raise
         else:

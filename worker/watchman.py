@@ -14,6 +14,8 @@ import structlog
 from worker.core.answers import Busy, Misconfigured
 from worker.core.killswitch import Mode, probe_delay_s
 from worker.core.policy import Policy
+from worker.facts import note
+from worker.facts.calls import TakingResumed, TakingStopped
 from worker.gate import Gate
 from worker.ports import Clock, Cloud, Taking
 
@@ -47,13 +49,14 @@ class Watchman:
         """
         while True:
             await self._gate.troubled()
-            log.warning("worker.stopped_taking", reason=self._gate.trouble)
+            note(TakingStopped(self._gate.trouble_cause, self._gate.trouble or ""))
             await self._taking.pause()
             while self._gate.trouble is not None:
                 goes_on = await (self._answered() if self._is_tripped() else self._gate.rest(_LOOK_S))
                 if not goes_on:
                     await asyncio.Event().wait()  # nothing more is taken; whoever stops the process ends us
             await self._taking.resume()
+            note(TakingResumed())
 
     async def _rested(self, delay_s: float) -> bool:
         """
