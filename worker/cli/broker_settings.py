@@ -15,14 +15,15 @@ from worker.settings import BrokerSettings, load_settings
 _NOTED = frozenset({"amqp_url", "prefix", "api_url", "auth", "ledger_url"})
 
 
-def broker_settings(amqp_url: str | None, prefix: str | None) -> BrokerSettings:
+def broker_settings(amqp_url: str | None, prefix: str | None, management_url: str | None = None) -> BrokerSettings:
     """
     The broker from flags, else from the environment, else the one that a running `make run` of this folder uses.
 
     Raises:
         SettingsError: a value is wrong.
     """
-    return load_settings(noted_settings(amqp_url, prefix), BrokerSettings)
+    flags = noted_settings(amqp_url, prefix) | {"management_url": management_url}
+    return load_settings(flags, BrokerSettings)
 
 
 def noted_settings(amqp_url: str | None, prefix: str | None) -> dict[str, object]:

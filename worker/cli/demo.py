@@ -118,7 +118,8 @@ async def _stay() -> bool:
     prefix = os.environ.get("VPN_WORKER_PREFIX", "vpn")
     async with staged(_folder(), _talk, prefix, {"VPN_WORKER_SHUTDOWN_GRACE_S": "5"}) as stage:
         note = {"amqp_url": stage.amqp_url, "prefix": prefix, "api_url": stage.api_url, "auth": "none"}
-        with noted(Path.cwd(), note | {"ledger_url": stage.ledger_url}):
+        note |= {"ledger_url": stage.ledger_url, "http_url": stage.http_url or ""}
+        with noted(Path.cwd(), note):
             show_running(stage)
             asked = asyncio.ensure_future(stop.wait())
             over = asyncio.ensure_future(stage.until_over())

@@ -9,6 +9,13 @@ from typing import Annotated
 import typer
 
 AmqpUrl = Annotated[str | None, typer.Option(envvar="VPN_WORKER_AMQP_URL", help="RabbitMQ's URL.")]
+ManagementUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="VPN_WORKER_MANAGEMENT_URL",
+        help="RabbitMQ's management API, such as http://user:password@host:15672; it tells bindings and all arguments.",
+    ),
+]
 Prefix = Annotated[str | None, typer.Option(envvar="VPN_WORKER_PREFIX", help="First part of every queue name.")]
 LedgerUrl = Annotated[
     str | None, typer.Option(envvar="VPN_WORKER_LEDGER_URL", help="Where the workers keep their jobs.")
