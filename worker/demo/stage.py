@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import shutil
 import sys
@@ -38,6 +39,7 @@ class Stage:
         worker: the worker's process.
         folder: logs and ledger.
         broker: to see whether it still runs.
+        http_url: the worker's HTTP port.
     """
 
     amqp_url: str
@@ -48,6 +50,7 @@ class Stage:
     worker: Child
     folder: Path
     broker: Broker
+    http_url: str | None
 
     @property
     def ledger_url(self) -> str:
@@ -100,9 +103,10 @@ async def staged(
             talk(f"Simulated cloud: {api_url}")
             environment = _environment(broker.amqp_url, api_url, prefix, home) | dict(settings)
             async with Child([*COMMAND, "run"], log_file=home / "worker.log", env=environment) as worker:
-                await worker.ready_line("{", _READY_S)
+                told = json.loads(await worker.ready_line("{", _READY_S))
                 talk(f"Worker: pid {worker.pid}, log in {_shown(worker.log_file)}")
-                yield Stage(broker.amqp_url, api_url, prefix, broker.origin, is_own_broker, worker, home, broker)
+                url = told.get("http_url")
+                yield Stage(broker.amqp_url, api_url, prefix, broker.origin, is_own_broker, worker, home, broker, url)
 
 
 @contextmanager
@@ -130,6 +134,8 @@ def _environment(amqp_url: str, api_url: str, prefix: str, home: Path) -> dict[s
         "VPN_WORKER_PREFIX": prefix,
         "VPN_WORKER_LEDGER_URL": _ledger_url(home),
         "VPN_WORKER_FOLLOW": "settled",
+        # On loopback, and a free port unless one is asked for: two folders may run at a time.
+        "VPN_WORKER_HTTP_PORT": os.environ.get("VPN_WORKER_HTTP_PORT") or "0",
         # The simulated cloud answers at once: no need to look for a lost service as long as for a real one.
         "VPN_WORKER_RECONCILE_WINDOW_S": "3",
     }

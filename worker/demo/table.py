@@ -109,6 +109,9 @@ def show_running(stage: Stage) -> None:
         f"{_VPN_WORKER} watch",
         f"{_VPN_WORKER} publish --router-id {_ROUTER_ID} --name myservice --wait-s 10",
         f"curl {stage.api_url}/v2.0/vpn/vpnservices",
+        f"{_VPN_WORKER} health",
+        f"curl {stage.http_url}/ready",
+        f"curl {stage.http_url}/metrics",
         f"tail -f {stage.worker.log_file}",
     ):
         console.print(f"  {command}")

@@ -64,6 +64,14 @@ update-rc.d postgresql disable
 if [ -d /run/systemd/system ]; then systemctl disable postgresql.service; fi
 exit 0
 """
+_PROMETHEUS = """
+get_server() { add prometheus; }
+"""
+_PROMETHEUS_AT_BOOT = """
+update-rc.d prometheus disable
+if [ -d /run/systemd/system ]; then systemctl disable prometheus.service; fi
+exit 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class Package:
 
 RABBITMQ = Package("rabbitmq-server", "RabbitMQ", _QUIETLY + _RABBITMQ + _TWICE + _RABBITMQ_AT_BOOT)
 POSTGRES = Package("postgresql", "PostgreSQL", _QUIETLY + _POSTGRES + _TWICE + _POSTGRES_AT_BOOT)
+PROMETHEUS = Package("prometheus", "Prometheus", _QUIETLY + _PROMETHEUS + _TWICE + _PROMETHEUS_AT_BOOT)
 
 
 async def install(package: Package, log_file: Path, talk: Callable[[str], None], path: str) -> None:

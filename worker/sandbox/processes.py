@@ -143,7 +143,7 @@ class Child:
             async with asyncio.timeout(timeout_s):
                 return await self._first_line(prefix)
         except TimeoutError as exc:
-            raise self._trouble(f"did not say {prefix!r} within {timeout_s:g} s") from exc
+            raise self.trouble(f"did not say {prefix!r} within {timeout_s:g} s") from exc
 
     async def wait(self) -> int:
         """
@@ -178,6 +178,12 @@ class Child:
             self._reader.cancel()  # a grandchild may still hold the pipe
         return await process.wait()
 
+    def trouble(self, what: str) -> SandboxError:
+        """
+        An error that says what went wrong, with the end of the log.
+        """
+        return SandboxError(f"{' '.join(self.argv)} {what}. The end of {self.log_file}:\n{tail(self.log_file)}")
+
     def _kill(self, process: asyncio.subprocess.Process) -> None:
         self._signal(process, signal.SIGKILL)
 
@@ -197,7 +203,7 @@ class Child:
                     return line
             seen = len(self.lines)
             if self._reader is None or self._reader.done():
-                raise self._trouble(f"ended before it said {prefix!r}")
+                raise self.trouble(f"ended before it said {prefix!r}")
             self._news.clear()
             await self._news.wait()
 
@@ -214,6 +220,3 @@ class Child:
         if self._process is None:
             raise SandboxError(f"{self.argv[0]} has not been started.")
         return self._process
-
-    def _trouble(self, what: str) -> SandboxError:
-        return SandboxError(f"{' '.join(self.argv)} {what}. The end of {self.log_file}:\n{tail(self.log_file)}")
