@@ -45,6 +45,8 @@ def test_looks_and_errors_are_told_apart(tmp_path: Path) -> None:
         {"event": "api.answered", "call": "create"},
         {"event": "request.created", "reconciled": True},
         {"event": "follow.crashed", "exception": "Traceback", "level": "error"},
+        # Counted by its exit status, beside the other ends of workers.
+        {"event": "worker.failed", "error": "RabbitMQ does not answer", "exit_status": 3, "level": "error"},
     )
     counted = count_logged([log_file])
 

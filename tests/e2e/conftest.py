@@ -58,11 +58,17 @@ class WorkerProcess:
         await eventually(lambda: len(self.logged(event)) >= count, f"log entry {event}", timeout_s)
         return self.logged(event)
 
+    async def http_url(self) -> str:
+        """
+        Where the HTTP port is; for workers that were started with an `http_port`.
+        """
+        return str((await self.until_logged("health.served"))[0]["url"])
+
     async def readiness(self) -> tuple[int, dict[str, Any]]:
         """
         Status and checks of /ready; for workers that were started with an `http_port`.
         """
-        url = (await self.until_logged("health.served"))[0]["url"]
+        url = await self.http_url()
         async with aiohttp.ClientSession() as session, session.get(f"{url}/ready") as answer:
             return answer.status, (await answer.json())["checks"]
 

@@ -63,6 +63,11 @@ class AmqpProxy:
     Listens on loopback and passes everything on to the broker; use as an async context manager.
 
     Frames are noted before they are passed on, so nobody can have acted on one that is not noted.
+
+    Attributes:
+        passed: all frames so far.
+        connections: how many there were.
+        swallowed: frames of these kinds are noted and not passed on.
     """
 
     def __init__(self, amqp_url: str) -> None:
@@ -73,6 +78,7 @@ class AmqpProxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self.swallowed: tuple[type[frame.FrameTypes], ...] = ()
         self._flows = {True: asyncio.Event(), False: asyncio.Event()}
 
     @property
@@ -193,6 +199,8 @@ class AmqpProxy:
                 whole = head + await reader.readexactly(int.from_bytes(head[3:7], "big") + 1)
                 _, channel, read = frame.unmarshal(whole)
                 self.passed.append(Passed(next(self._numbers), number, is_from_client, channel, read))
+                if isinstance(read, self.swallowed):
+                    continue
                 await self._flows[is_from_client].wait()
                 writer.write(whole)
                 await writer.drain()

@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.cloud.conftest import Authority, authority
+from tests.authority import Authority
+from tests.cloud.conftest import authority
 from tests.e2e.shop import Shop, orders
 from tests.e2e.test_logins import USER, password_login
 

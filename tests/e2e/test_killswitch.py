@@ -55,7 +55,7 @@ async def test_a_refused_login_stops_the_taking_and_readiness_until_it_is_accept
     shop: Shop, cloud: Simulator, start_worker: StartWorker
 ) -> None:
     cloud.state.faults.add({"fault": "answer", "on": "any", "status": 401, "body": "who are you?", "times": None})
-    worker = await start_worker(cloud.url, pause_s=0.3, concurrency=5, http_port=0)
+    worker = await start_worker(cloud.url, pause_s=0.3, concurrency=5, http_port=0, stranger_window_s=0.5)
     url = await health(worker)
     await shop.publish(*((order(), binary()) for _ in range(COUNT)))
     await worker.until_logged("cloud.probed", 2)
@@ -63,7 +63,7 @@ async def test_a_refused_login_stops_the_taking_and_readiness_until_it_is_accept
 
     assert 503 == status
     assert "credentials_refused" in body["checks"]["cloud"]["words"]
-    assert not body["checks"]["consumer"]["is_well"]
+    assert "failing" == body["checks"]["consumer"]["state"]
     assert (200, {"live": True}) == asked(f"{url}/live")
     assert COUNT - 5 <= await shop.ready(f"{shop.prefix}.requests.create")
     await shop.check_nothing_was_spent()
@@ -82,7 +82,7 @@ async def test_a_login_that_only_the_post_refuses_is_tried_with_one_post_at_a_ti
     A role that may read and not write: the probe is answered, and every POST is refused.
     """
     cloud.state.faults.add({"fault": "answer", "status": 401, "body": "who are you?", "times": None})
-    worker = await start_worker(cloud.url, pause_s=0.2, concurrency=5)
+    worker = await start_worker(cloud.url, pause_s=0.2, concurrency=5, stranger_window_s=0.5)
     await shop.publish(*((order(), binary()) for _ in range(COUNT)))
     tripped = await worker.until_logged("killswitch.tripped", 4)
 

@@ -111,7 +111,7 @@ async def test_requests_wait_unacked_while_the_ledger_cannot_grow(
     # Its log goes through a pipe, which the limit does not hold.
     argv = ["sh", "-c", 'exec "$0" -m worker run 2>&1', sys.executable]
     async with Child(argv, log_file=tmp_path / "sh.log", env=worker_environment(settings)) as child:
-        await child.ready_line('{"ready"', READY_S)
+        await child.ready_line('{"started"', READY_S)
         size_bytes = ledger.with_name(ledger.name + "-wal").stat().st_size
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
         await shop.publish(*((order(), binary()) for _ in range(5)))

@@ -15,8 +15,9 @@ from urllib.parse import quote
 import pytest
 
 from messages.routes import RUNGS
+from tests.authority import Authority
 from tests.cli.conftest import Cli, cli, folder
-from tests.cloud.conftest import Authority, authority
+from tests.cloud.conftest import authority
 from tests.e2e.shop import Shop, binary, order
 from tests.e2e.test_logins import QUICK, password_login, replace
 from worker.sandbox.rabbitmq import PrivateBroker

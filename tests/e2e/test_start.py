@@ -5,6 +5,9 @@ How a worker starts: what it needs at the broker, and how it tells that somethin
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -210,3 +213,25 @@ async def test_an_event_that_nobody_wants_is_kept_with_the_unrouted(
     assert "vpn.vpnservice.created.v1" == event.type
     assert "one" == event.data["request_id"]
     assert [] == shop.told
+
+
+async def test_sigterm_before_it_is_ready_ends_a_worker_well(tmp_path: Path) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+        writer.close()
+
+    reached = asyncio.Event()
+    argv = [sys.executable, "-m", "worker", "run"]
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"amqp://guest:guest@127.0.0.1:{port}/"
+        environ = worker_environment({"amqp_url": url, "api_url": "http://127.0.0.1:9", "auth": "none"})
+        async with Child(argv, log_file=tmp_path / "log", env=environ) as child, asyncio.timeout(20):
+            await reached.wait()
+            os.kill(child.pid, signal.SIGTERM)
+            status = await child.wait()
+            said = child.log_file.read_text(encoding="utf-8")
+
+    assert 0 == status
+    assert "worker.stopped" == json.loads(said.splitlines()[-1])["event"]
