@@ -4,13 +4,13 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV := .sandbox/uv/bin/uv
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --no-header pyproject.toml
-SOURCES := messages worker tests benchmarks
+	--no-emit-find-links --no-annotate --no-header --extra otel pyproject.toml
+SOURCES := messages worker tests benchmarks deploy
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test test-cloud chaos bench check format lock schema clean
+.PHONY: help demo run test test-cloud test-compose chaos bench check format lock schema docs dashboard clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-cloud: .venv/.installed-dev ## check a real cloud: CLOUD_URL=https://... RO
 	@test -n "$(CLOUD_URL)" || { echo 'Which cloud? make test-cloud CLOUD_URL=https://vpc.region.example.com' \
 		'ROUTERS="router-id router-id" (CLOUD_URL=catalog: the login knows); docs/clouds.md says how to log in.' >&2; exit 2; }
 	@$(BIN)/python -m pytest tests/cloud_contract --timeout 900 --cloud-url "$(CLOUD_URL)" --routers "$(ROUTERS)" $(ARGS)
+
+test-compose: .venv/.installed-dev ## bring docker-compose.yml up on a Docker engine, kill a worker under load, take it down; 2 to 10 minutes
+	@$(BIN)/python -m pytest -m compose tests/compose $(ARGS)
 
 chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 18 minutes
 	@CORE_TREE_FAULTS=6 $(BIN)/python -m pytest --quiet tests/core/test_core_model.py
@@ -55,6 +58,12 @@ lock: $(UV) ## write the lock files anew from pyproject.toml
 
 schema: .venv/.installed ## write docs/contract anew from the message models
 	@$(BIN)/vpn-worker schema --write docs/contract
+
+docs: .venv/.installed ## write the list of metrics in docs/metrics.md anew
+	@$(BIN)/python -m worker.telemetry.metrics_page docs/metrics.md
+
+dashboard: .venv/.installed ## write the Grafana dashboard anew from its rows in deploy/grafana
+	@$(BIN)/python -m deploy.grafana.dashboard
 
 clean: ## remove everything these commands made
 	@rm -rf .venv .sandbox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
