@@ -26,7 +26,7 @@ test: .venv/.installed-dev ## run all tests against a real RabbitMQ; ARGS="-k na
 
 test-cloud: .venv/.installed-dev ## check a real cloud: CLOUD_URL=https://... ROUTERS="id id"; deletes what it creates
 	@test -n "$(CLOUD_URL)" || { echo 'Which cloud? make test-cloud CLOUD_URL=https://vpc.region.example.com' \
-		'ROUTERS="router-id router-id" (CLOUD_URL=catalog: the login knows); docs/clouds.md says how to log in.' >&2; exit 2; }
+		'ROUTERS="router-id router-id" (CLOUD_URL=catalog: the login knows); docs/how-to/clouds.md says how to log in.' >&2; exit 2; }
 	@$(BIN)/python -m pytest tests/cloud_contract --timeout 900 --cloud-url "$(CLOUD_URL)" --routers "$(ROUTERS)" $(ARGS)
 
 test-compose: .venv/.installed-dev ## bring docker-compose.yml up on a Docker engine, kill a worker under load, take it down; 2 to 10 minutes
@@ -56,11 +56,11 @@ lock: $(UV) ## write the lock files anew from pyproject.toml
 	@$(UV_COMPILE) --group build -o requirements.lock
 	@$(UV_COMPILE) --group build --group dev -c requirements.lock -o requirements-dev.lock
 
-schema: .venv/.installed ## write docs/contract anew from the message models
-	@$(BIN)/vpn-worker schema --write docs/contract
+schema: .venv/.installed ## write docs/reference/contract anew from the message models
+	@$(BIN)/vpn-worker schema --write docs/reference/contract
 
-docs: .venv/.installed ## write the list of metrics in docs/metrics.md anew
-	@$(BIN)/python -m worker.telemetry.metrics_page docs/metrics.md
+docs: .venv/.installed ## write the list of metrics in docs/reference/metrics.md anew
+	@$(BIN)/python -m worker.telemetry.metrics_page docs/reference/metrics.md
 
 dashboard: .venv/.installed ## write the Grafana dashboard anew from its rows in deploy/grafana
 	@$(BIN)/python -m deploy.grafana.dashboard

@@ -34,7 +34,7 @@ _CLOUD = (
     "the queue waits meanwhile, and nothing is lost: mend what the words say; requests are taken again by themselves"
 )
 _LEDGER = "check free disk space, permissions and VPN_WORKER_LEDGER_URL; it is tried again every second"
-_CREDENTIALS = "correct the login: docs/clouds.md; a secret from a file is read again by itself"
+_CREDENTIALS = "correct the login: docs/how-to/clouds.md; a secret from a file is read again by itself"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ OVERVIEW = Row(
         ),
         Panel(
             title="Alerts",
-            about="Alerts of vpn-worker that fire now: docs/alerts.md.",
+            about="Alerts of vpn-worker that fire now: docs/how-to/alerts.md.",
             queries=[Query('count(ALERTS{alertname=~"VpnWorker.+",alertstate="firing"}) or vector(0)', "firing")],
             kind="stat",
             width=3,

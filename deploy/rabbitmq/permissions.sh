@@ -1,5 +1,5 @@
 #!/bin/sh
-# Users at RabbitMQ with exactly the permissions that the VPN worker needs; docs/permissions.md says why each of them.
+# Users at RabbitMQ with exactly the permissions that the VPN worker needs; docs/how-to/permissions.md says why each of them.
 # Safe to repeat. Passwords come from files, never from the command line, where everybody on the machine could read them.
 
 set -eu
@@ -73,7 +73,7 @@ escaped() {
     printf '%s' "$1" | sed 's/\./\\./g'
 }
 
-# What is set depends on these alone: the names of docs/how-it-works.md, as regular expressions.
+# What is set depends on these alone: the names of docs/why/architecture.md, as regular expressions.
 p=$(escaped "$prefix")
 rungs='retry\.(5s|30s|2m|10m|1h)'
 ctl=${RABBITMQCTL:-rabbitmqctl}

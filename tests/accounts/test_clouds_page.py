@@ -1,5 +1,5 @@
 """
-The examples in docs/clouds.md do what the page says.
+The examples in docs/how-to/clouds.md do what the page says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from worker.accounts.openstack import NAMES
 from worker.cli.settings_table import login_lines
 from worker.settings import Settings, unknown_variables
 
-PAGE = (Path(__file__).parents[2] / "docs" / "clouds.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "clouds.md").read_text()
 CONSOLES = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 FILES = re.findall(r"```yaml\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
 

@@ -16,7 +16,7 @@ from worker.sandbox.prometheus import Prometheus
 from worker.settings import Settings
 
 FOLDER = RULES_FILE.parent
-PAGE = ROOT / "docs/alerts.md"
+PAGE = ROOT / "docs/how-to/alerts.md"
 ALERTS = [rule for rule in rules() if "alert" in rule]
 NAMES = sorted({rule["alert"] for rule in ALERTS})
 
@@ -49,7 +49,7 @@ def test_an_alert_says_how_bad_it_is_and_what_to_do(rule: dict[str, Any]) -> Non
 
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     assert {"summary", "description", "runbook"} == told.keys()
-    assert f"docs/alerts.md#{rule['alert'].lower()}" == told["runbook"]
+    assert f"docs/how-to/alerts.md#{rule['alert'].lower()}" == told["runbook"]
     settings = set(re.findall(r"VPN_WORKER_([A-Z_]+[A-Z])", told["description"]))
     assert set() == settings - {name.upper() for name in Settings.model_fields}
 

@@ -197,7 +197,7 @@ def rendered(folder: Path, tmp_path: Path) -> Callable[[str], Manifests]:
 def test_the_pages_overlay_with_every_component_renders_to_valid_manifests(
     rendered: Callable[[str], Manifests], request: pytest.FixtureRequest
 ) -> None:
-    page = (request.config.rootpath / "docs/deploying.md").read_text("utf-8")
+    page = (request.config.rootpath / "docs/how-to/deploying.md").read_text("utf-8")
     overlay = page.split("```yaml\n# overlay/kustomization.yaml\n")[1].split("```")[0]
     made = rendered(overlay.replace("../deploy/kubernetes", "../base"))
     deployment = made.one("Deployment")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 UNIT = "deploy/systemd/vpn-worker.service"
 EXAMPLE = "deploy/systemd/vpn-worker.env.example"
-#: Exposure as `systemd-analyze security` puts it, from 0 to 10; docs/deploying.md gives what is measured.
+#: Exposure as `systemd-analyze security` puts it, from 0 to 10; docs/how-to/deploying.md gives what is measured.
 MOST_EXPOSURE = 1.5
 RAN_S = 60.0
 
@@ -117,7 +117,7 @@ def exposure(tmp_path: Path, unit: str) -> float:
 def test_the_unit_exposes_little(tmp_path: Path, unit: str, request: pytest.FixtureRequest) -> None:
     found = exposure(tmp_path, unit)
     told = re.search(
-        r"exposure level of (\d+\.\d+)", (request.config.rootpath / "docs/deploying.md").read_text("utf-8")
+        r"exposure level of (\d+\.\d+)", (request.config.rootpath / "docs/how-to/deploying.md").read_text("utf-8")
     )
 
     assert found <= MOST_EXPOSURE

@@ -145,7 +145,7 @@ async def test_credentials_are_bad(topology: None, start_cloud: StartCloud, star
     assert (200, {"live": True}) == await asked(url, "/live")
     assert (200, {"started": True}) == await asked(url, "/startup")
     assert "failing" == said["checks"]["credentials"]["state"]
-    assert "docs/clouds.md" in said["checks"]["credentials"]["remedy"]
+    assert "docs/how-to/clouds.md" in said["checks"]["credentials"]["remedy"]
     assert "not-right" not in said["checks"]["credentials"]["words"]
 
 

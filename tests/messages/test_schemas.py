@@ -2,7 +2,7 @@ from pathlib import Path
 
 from messages.schemas import contract_files, write_contract
 
-PUBLISHED = Path(__file__).parent.parent.parent / "docs" / "contract"
+PUBLISHED = Path(__file__).parent.parent.parent / "docs" / "reference" / "contract"
 
 
 def test_the_published_contract_is_up_to_date() -> None:

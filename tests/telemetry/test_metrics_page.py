@@ -1,5 +1,5 @@
 """
-docs/metrics.md: its list is that of the code, and its queries name what there is.
+docs/reference/metrics.md: its list is that of the code, and its queries name what there is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from worker.core.causes import Cause, Resolution
 from worker.telemetry.metric_specs import REQUEST_BUCKETS, SPECS
 from worker.telemetry.metrics_page import table, written
 
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 SERIES = {
     spec.full_name + suffix

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.facts import Fact
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "tracing.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "tracing.md").read_text(encoding="utf-8")
 
 
 def outcome(kind: str, code: str | None) -> OutcomeTold:

@@ -23,7 +23,7 @@ from worker.ports import Finding, State
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_HEARTBEAT_S = 60
-_GRANT = "Grant it: deploy/rabbitmq/permissions.sh sets what a worker needs (docs/permissions.md)."
+_GRANT = "Grant it: deploy/rabbitmq/permissions.sh sets what a worker needs (docs/how-to/permissions.md)."
 
 
 async def inspect_broker(
@@ -114,7 +114,7 @@ def _tls_finding(url: URL) -> Finding:
         return Finding("encryption", State.OK, "None, and none is needed on this machine.")
     words = "None: on the way to RabbitMQ the password and all requests can be read."
     return Finding(
-        "encryption", State.WARNING, words, "Use amqps:// (docs/permissions.md, TLS), or a network of its own."
+        "encryption", State.WARNING, words, "Use amqps:// (docs/how-to/permissions.md, TLS), or a network of its own."
     )
 
 

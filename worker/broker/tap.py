@@ -82,7 +82,7 @@ async def open_tap(amqp_url: str, routes: Routes, binding_key: str = "#") -> Asy
         except aiormq.exceptions.ChannelAccessRefused as exc:
             raise BrokerRefused(
                 f"The events of {routes.events_exchange} may not be read by this user: {exc}. "
-                "Use one with the role of a client, reader or operator (docs/permissions.md)."
+                "Use one with the role of a client, reader or operator (docs/how-to/permissions.md)."
             ) from exc
         except BROKER_ERRORS as exc:
             raise BrokerUnreachable(

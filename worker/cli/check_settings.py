@@ -10,7 +10,9 @@ from worker.ports import Finding, State
 from worker.settings.inspecting import SettingsLook
 from worker.telemetry.inspecting import inspect_http_port
 
-_REMEDY = "Correct it: `vpn-worker settings` lists every setting with its range, docs/clouds.md every way to log in."
+_REMEDY = (
+    "Correct it: `vpn-worker settings` lists every setting with its range, docs/how-to/clouds.md every way to log in."
+)
 
 
 async def settings_findings(look: SettingsLook) -> tuple[Finding, ...]:
@@ -22,7 +24,7 @@ async def settings_findings(look: SettingsLook) -> tuple[Finding, ...]:
         Finding(name, State.WARNING, words, "Correct its name or unset it.") for name, words in look.unknown.items()
     ]
     findings += [
-        Finding(place, State.WARNING, words, "See docs/clouds.md for what is read, and from where.")
+        Finding(place, State.WARNING, words, "See docs/how-to/clouds.md for what is read, and from where.")
         for place, words in look.warnings
     ]
     settings = look.settings

@@ -49,11 +49,11 @@ _LOGIN_REMEDIES: Mapping[str, str] = {
     "key_resting": "Correct the access key and its secret key, then wait: five bad tries lock the key.",
     "credentials_refused": "Set credentials that the cloud accepts for this project; check their roles.",
 }
-_LOGIN_REMEDY = "Correct the login: docs/clouds.md says what each way needs."
+_LOGIN_REMEDY = "Correct the login: docs/how-to/clouds.md says what each way needs."
 _API_REMEDIES: Mapping[type[Busy | Throttled | Misconfigured], str] = {
     Busy: "See that the cloud is up and can be reached from here: VPN_WORKER_API_URL, name service, network, proxy.",
     Throttled: "Nothing if it passes; else lower VPN_WORKER_API_PER_SECOND, and see who else calls as this user.",
-    Misconfigured: "Correct the setting that is named: docs/clouds.md says what this cloud needs.",
+    Misconfigured: "Correct the setting that is named: docs/how-to/clouds.md says what this cloud needs.",
 }
 
 

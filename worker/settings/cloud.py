@@ -23,7 +23,7 @@ class CloudSettings(BrokerSettings):
     """
     The cloud's part of the settings.
 
-    What is not given here of a login comes from `OS_CLOUD` or other `OS_*` variables: docs/clouds.md.
+    What is not given here of a login comes from `OS_CLOUD` or other `OS_*` variables: docs/how-to/clouds.md.
     """
 
     api_url: Annotated[str | None, AfterValidator(is_http)] = Field(

@@ -1,5 +1,5 @@
 """
-Every metric: its name, kind, labels and meaning, as data; docs/metrics.md is written from it.
+Every metric: its name, kind, labels and meaning, as data; docs/reference/metrics.md is written from it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The list of metrics in docs/metrics.md, written from their specifications.
+The list of metrics in docs/reference/metrics.md, written from their specifications.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ def _provider(talk: _Talk) -> TracerProvider | None:
         provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(TellingExporter(exporter, talk)))
     except Exception as exc:  # noqa: BLE001 - whatever the SDK makes of odd values: the worker works without
-        log.warning("traces.not_configured", error=repr(exc), remedy="correct the OTEL_ variables; docs/tracing.md")
+        log.warning(
+            "traces.not_configured", error=repr(exc), remedy="correct the OTEL_ variables; docs/how-to/tracing.md"
+        )
         return None
     where = urlsplit(exporter._endpoint)  # noqa: SLF001 - it has put it together from several variables
     log.info(

@@ -1,5 +1,5 @@
 """
-Traces: the spans that flows and edges open, on the OpenTelemetry API alone; see `docs/tracing.md`.
+Traces: the spans that flows and edges open, on the OpenTelemetry API alone; see `docs/how-to/tracing.md`.
 
 Off, the default, nothing of OpenTelemetry is imported: each call here gives one and the same thing that does nothing.
 """
