@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pika
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from messages.routes import Routes
 from tests.authority import new_authority
@@ -39,6 +41,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 T = TypeVar("T")
+
+# A machine that is busy with something else is no fault of an example; where CI is set, Hypothesis leaves both out itself.
+if not os.environ.get("CI"):
+    hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis_settings.load_profile("patient")
 
 START_LIMIT_S = 600.0  # a first start may install a server or download an image
 STOP_LIMIT_S = 60.0
