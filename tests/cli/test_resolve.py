@@ -81,8 +81,9 @@ async def told(shop: Shop, count: int = 1) -> list[Message]:
 
 
 async def test_created_is_written_down_told_and_its_letter_removed(
-    cli: Cli, shop: Shop, cloud: Simulator, ledger_file: Path, in_doubt: Death
+    cli: Cli, shop: Shop, start_cloud: StartCloud, ledger_file: Path, in_doubt: Death
 ) -> None:
+    cloud = await start_cloud(settle_after_s=None)
     service_id = service_in(cloud)
     said = await resolve(cli, shop, ledger_file, "order-1", "--created", service_id, api_url=cloud.url)
     (event,) = await told(shop)
