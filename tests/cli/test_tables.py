@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.cli.tables import age, cell, print_table
+from worker.cli.tables import cell, print_table
+from worker.shown.times import age
 
 UUID = "66e3b16c-8ce5-40fb-bb49-ab6d8dc3f2aa"
 NAMES = ("request", "source", "service", "attempts", "last error")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import typer
 
-from worker.cli.words import printable
+from worker.shown.texts import printable
 
 #: How a state is marked, and its colour at a terminal.
 _MARKS = {

@@ -121,7 +121,7 @@ def _reasons(body: bytes) -> Iterator[str]:
     """
     import json
 
-    from worker.cli.words import printable
+    from worker.shown.texts import printable
 
     try:
         read = json.loads(body)

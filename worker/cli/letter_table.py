@@ -10,8 +10,10 @@ from datetime import datetime
 
 import typer
 
-from worker.cli.tables import WORDS, cell, clock, print_table, written
-from worker.core.letters import DeadLetter, kind_of_error, router_of
+from worker.cli.tables import WORDS, cell, print_table
+from worker.core.letters import DeadLetter, kind_of_error
+from worker.shown.letters import letter_row
+from worker.shown.times import clock, written
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Rows:
         """
         Lists a letter.
         """
-        self._rows.append((row_of(letter), letter.died_at))
+        self._rows.append((letter_row(letter), letter.died_at))
 
     def print(self, *, is_json: bool) -> None:
         """
@@ -85,21 +87,3 @@ class Rows:
         names = ("letter", "reason", "request", "source", "attempts", "replays", "last_error")
         rows = [(clock(died_at), *(cell(row[name]) for name in names)) for row, died_at in self._rows]
         print_table(("died at", *(name.replace("_", " ") for name in names)), rows)
-
-
-def row_of(letter: DeadLetter) -> dict[str, object]:
-    """
-    What is told of a letter in one line.
-    """
-    asked = letter.asked()
-    return {
-        "letter": letter.id,
-        "reason": letter.reason,
-        "request": asked.id,
-        "source": asked.source,
-        "router": router_of(asked),
-        "died_at": written(letter.died_at),
-        "attempts": letter.attempts,
-        "replays": letter.replays,
-        "last_error": letter.last_error,
-    }

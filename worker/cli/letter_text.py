@@ -7,20 +7,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from worker.cli.letter_table import row_of
-from worker.cli.tables import written
-from worker.cli.words import json_lines, printable
 from worker.core.amending import Leave, Reopen
 from worker.core.job import Job, Phase
 from worker.core.letters import DeadLetter
 from worker.replaying import Replayed
+from worker.shown.letters import letter_row
+from worker.shown.texts import json_lines, printable
+from worker.shown.times import written
 
 
 def letter_text(letter: DeadLetter, job: Job | None) -> str:
     """
     Everything about a letter, for a person.
     """
-    row = row_of(letter)
+    row = letter_row(letter)
     facts = {
         "letter": letter.id,
         "reason": letter.reason,
@@ -46,7 +46,7 @@ def letter_json(letter: DeadLetter, job: Job | None) -> str:
     """
     Everything about a letter, as one line of JSON.
     """
-    told = row_of(letter) | {
+    told = letter_row(letter) | {
         "first_seen_at": written(letter.first_seen_at),
         "from_queue": letter.from_queue,
         "headers": letter.headers,
@@ -79,7 +79,7 @@ def replayed_json(replayed: Replayed, *, is_dry_run: bool) -> str:
     told: dict[str, object] = {"did": "left" if is_left else "would_replay" if is_dry_run else "replayed"}
     if isinstance(replayed.step, Leave):
         told["why"] = replayed.step.why
-    return json.dumps(told | row_of(replayed.letter))
+    return json.dumps(told | letter_row(replayed.letter))
 
 
 def dropped_text(letter: DeadLetter) -> str:
@@ -93,7 +93,7 @@ def dropped_json(letter: DeadLetter) -> str:
     """
     A letter that was dropped, as one line of JSON.
     """
-    return json.dumps({"did": "dropped"} | row_of(letter))
+    return json.dumps({"did": "dropped"} | letter_row(letter))
 
 
 def job_facts(job: Job) -> dict[str, object]:

@@ -101,7 +101,7 @@ def show(
 
     from worker.cli.flag_values import check_not_empty
     from worker.cli.ledger import ledger_settings
-    from worker.cli.words import printable
+    from worker.shown.texts import printable
     from worker.telemetry.logs import configure_logs
 
     check_not_empty({"source": source})

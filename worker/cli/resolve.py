@@ -90,7 +90,7 @@ async def _resolve(settings: Settings, resolution: Resolution, *, is_asking: boo
 
 
 def _words(resolved: Resolved) -> str:
-    from worker.cli.words import printable
+    from worker.shown.texts import printable
 
     job = resolved.job
     what = f"created, service {job.service_id}" if job.service_id else "not created"

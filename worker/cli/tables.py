@@ -5,13 +5,11 @@ Tables for people, and what stands in their cells.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
 
-from messages.attributes import rfc3339
-from worker.cli.words import printable
+from worker.shown.texts import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +25,6 @@ _LEAST_WORDS = 12
 #: Between two columns; there is half of it behind the last.
 _GAP = 2
 _NUMBERS = frozenset({"letters", "attempts", "replays", "age"})
-_UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, is_short: bool = False) -> None:
@@ -58,29 +55,6 @@ def cell(value: object) -> str:
     A value as a table shows it; nothing for None.
     """
     return "" if value is None else printable(str(value))
-
-
-def clock(moment: datetime | None) -> str:
-    """
-    A moment as a table shows it.
-    """
-    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
-
-
-def age(moment: datetime, now: datetime) -> str:
-    """
-    How long ago a moment was, in its largest whole unit: 3s, 12m, 5h, 2d.
-    """
-    age_s = max(0, int((now - moment).total_seconds()))
-    unit_s, unit = next((one for one in _UNITS if age_s >= one[0]), _UNITS[-1])
-    return f"{age_s // unit_s}{unit}"
-
-
-def written(moment: datetime | None) -> str | None:
-    """
-    A moment as programs get it.
-    """
-    return rfc3339(moment) if moment else None
 
 
 def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], room: int, least: int) -> list[int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.options import AmqpUrl, Prefix
-from worker.cli.words import printable
+from worker.shown.texts import printable
 
 if TYPE_CHECKING:
     from messages.envelope import Envelope

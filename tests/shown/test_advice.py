@@ -23,10 +23,10 @@ from tests.cli.record_book import (
     service,
 )
 from tests.cli.record_book import FIRST_AT as NOW
-from worker.cli.record_advice import what_next
 from worker.core.following import Ending
 from worker.core.job import Job, OutcomeKind, RequestKey
 from worker.core.records import Record
+from worker.shown.advice import what_next
 
 
 @pytest.mark.parametrize(

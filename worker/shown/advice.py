@@ -8,10 +8,10 @@ import shlex
 from datetime import datetime
 from typing import assert_never
 
-from worker.cli.tables import age, clock
 from worker.core.following import Ending
 from worker.core.job import Job, Outcome, OutcomeKind, Phase
 from worker.core.records import Record
+from worker.shown.times import age, clock
 
 #: Rungs and rests are punctual to the second: what comes later than this has nobody who does it.
 _OVERDUE_S = 60.0
