@@ -80,6 +80,8 @@ class RecordFilter:
         service_id: of the service that it owns.
         since, until: first written then or later, then or earlier.
         is_followed: its service is being followed now.
+        router_id: as the request named it (doc: Table 1).
+        id_begins: how the request's id begins.
     """
 
     states: frozenset[str] = frozenset()
@@ -90,3 +92,5 @@ class RecordFilter:
     since: datetime | None = None
     until: datetime | None = None
     is_followed: bool = False
+    router_id: str | None = None
+    id_begins: str | None = None

@@ -23,6 +23,8 @@ LEFT JOIN follows ON follows.source = page.source AND follows.id = page.id
 """
 _JOBS = "SELECT jobs.source, jobs.id FROM jobs"
 _NEWEST_FIRST = "ORDER BY jobs.created_at DESC, jobs.source DESC, jobs.id DESC"
+#: Behind everything else that a text can go on with.
+_LAST = "\U0010ffff"
 _OPEN = frozenset(OPEN_STATES)
 _IN_DOUBT = frozenset({"in_doubt"})
 # From one source to the next by the primary key: there are few, and no index on `id` alone has to be kept.
@@ -82,6 +84,16 @@ class Query:
         known = (self.dialect.text(text) if is_unicode(text) else None for text in texts)
         self.conditions.append(f"{expression} IN ({', '.join(self.value(text) for text in known)})")
 
+    def begins(self, column: str, text: str) -> None:
+        """
+        Adds the condition that a column's text begins like this; character by character, nothing in it is a pattern.
+        """
+        if not is_unicode(text):
+            self.conditions.append("1 = 0")
+            return
+        kept = self.dialect.text(text)
+        self.conditions.append(f"{column} >= {self.value(kept)} AND {column} < {self.value(kept + _LAST)}")
+
     def since(self, relation: str, moment: datetime) -> None:
         """
         Adds the condition that it was first written at a time of that relation to a moment.
@@ -108,10 +120,13 @@ def newest(wanted: RecordFilter, limit: int, before: Position | None, dialect: D
         ("jobs.tenant_id", wanted.tenant_id),
         (dialect.order_id, wanted.order_id),
         ("jobs.service_id", wanted.service_id),
+        ("jobs.router_id", wanted.router_id),
     )
     for column, text in named:
         if text is not None:
             query.one_of(column, text)
+    if wanted.id_begins is not None:
+        query.begins("jobs.id", wanted.id_begins)
     if wanted.since is not None:
         query.since(">=", wanted.since)
     if wanted.until is not None:

@@ -4,15 +4,16 @@ The SQLite ledger as people read it.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from worker.core.job import RequestKey
 from worker.ledger import record_query
 from worker.ledger.record_rows import RecordRow
 from worker.ledger.records import LedgerRecords
 from worker.ledger.sqlite_follows import follow_row, moment_of
-from worker.ledger.writer import GroupWriter
 
 DIALECT = record_query.Dialect(
     placeholder=lambda number: "?",
@@ -26,13 +27,25 @@ DIALECT = record_query.Dialect(
 )
 
 
-def sqlite_records(writer: GroupWriter) -> LedgerRecords:
+class Reader(Protocol):
     """
-    Requests in the ledger's SQLite file, which that writer has open.
+    Has the ledger's file open.
+    """
+
+    async def run(self, question: Callable[[sqlite3.Connection], list[Any]]) -> list[Any]:
+        """
+        Puts a question to it, in a thread.
+        """
+        ...
+
+
+def sqlite_records(reader: Reader) -> LedgerRecords:
+    """
+    Requests in the ledger's SQLite file, which that reader has open.
     """
 
     async def ask(statement: str, values: list[object]) -> list[RecordRow]:
-        rows = await writer.run(lambda database: database.execute(statement, values).fetchall())
+        rows = await reader.run(lambda database: database.execute(statement, values).fetchall())
         return [_row(*row) for row in rows]
 
     return LedgerRecords(ask, DIALECT)

@@ -25,6 +25,15 @@ class Records(Protocol):
         """
         ...
 
+    async def search(
+        self, text: str, wanted: RecordFilter, limit: int, before: Position | None = None
+    ) -> tuple[Record, ...]:
+        """
+        As `newest`, those alone that `text` names: it is the request's order_id, its service's id or its tenant_id, or its
+        id begins with it; where there is none of these, its router_id.
+        """
+        ...
+
     async def of_request(self, request_id: str, source: str | None = None) -> tuple[Record, ...]:
         """
         The requests of that id, of every source or of one, ordered by source.
