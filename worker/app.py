@@ -11,7 +11,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -23,6 +23,9 @@ from worker.broker.replier import BrokerReplier
 from worker.broker.topology import apply_topology, is_complete
 from worker.cloud.clouds import open_clouds
 from worker.composing import admission_of, cloud_options, copying_user, follow_pace_of, pace_of, risks_of
+from worker.console.site import PATH as CONSOLE_PATH
+from worker.console.site import Console
+from worker.consoling import console_of, opened_console_parts, readings_of
 from worker.engine import Engine, Ports
 from worker.errors import BrokerRefused
 from worker.facts import hooked
@@ -83,13 +86,14 @@ async def run_worker(settings: Settings, ready: Callable[[str, str | None], None
         log.warning("settings.risky", name=name, remedy=remedy)
     log.info("worker.starting", version=version("vpn-worker"), cloud=settings.cloud)
     health, metrics = Health(SystemClock().now), Metrics()
+    console = console_of(settings, health, SystemClock().now)
     with hooked(metrics.heed):
         # First of all: who starts us wants to see how far we are.
-        async with _observed(settings, health, metrics) as url, supervised(health) as supervisor:
+        async with _observed(settings, health, metrics, console) as url, supervised(health) as supervisor:
             health.starting("RabbitMQ: declaring exchanges and queues, or looking whether they are there")
             await _ensure_topology(settings)
             health.starting("opening the ledger, connecting, logging in")
-            async with _composed(settings, health, metrics) as (worker, tasks):
+            async with _composed(settings, health, metrics, console) as (worker, tasks):
 
                 def started() -> None:
                     health.started()
@@ -125,7 +129,9 @@ async def _worked(
 
 
 @asynccontextmanager
-async def _observed(settings: Settings, health: Health, metrics: Metrics) -> AsyncIterator[str | None]:
+async def _observed(
+    settings: Settings, health: Health, metrics: Metrics, console: Console | None
+) -> AsyncIterator[str | None]:
     pulse = Pulse(health)
     beating = asyncio.create_task(pulse.run(), name="pulse")
     metrics.read("event_loop_lag_seconds", lambda: pulse.lag_s)
@@ -134,7 +140,8 @@ async def _observed(settings: Settings, health: Health, metrics: Metrics) -> Asy
         if settings.http_port is None:
             yield None
         else:
-            async with serve(settings.http_host, settings.http_port, health, metrics) as url:
+            parts = {} if console is None else {CONSOLE_PATH: console.app()}
+            async with serve(settings.http_host, settings.http_port, health, metrics, parts) as url:
                 log.info("health.served", url=url)
                 yield url
     finally:
@@ -154,7 +161,7 @@ async def _ensure_topology(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _composed(
-    settings: Settings, health: Health, metrics: Metrics
+    settings: Settings, health: Health, metrics: Metrics, console: Console | None
 ) -> AsyncIterator[tuple[Worker, list[asyncio.Task[None]]]]:
     clock = SystemClock()
     access = access_of(settings)
@@ -207,7 +214,14 @@ async def _composed(
             }
             upkeep = [asyncio.create_task(run, name=name) for name, run in running.items()]
             try:
-                yield worker, [*links, *upkeep]
+                async with AsyncExitStack() as stack:
+                    if console is not None:
+                        readings = readings_of(parts, census)
+                        desk = await stack.enter_async_context(
+                            opened_console_parts(settings, readings, ledger, teller, cloud, clock)
+                        )
+                        await stack.enter_async_context(console.working(desk))
+                    yield worker, [*links, *upkeep]
             finally:
                 for task in upkeep:
                     task.cancel()

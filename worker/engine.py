@@ -28,9 +28,10 @@ from worker.core.answers import (
 )
 from worker.core.causes import Cause, cause_of, resolution_of
 from worker.core.following import begun
-from worker.core.job import Job, Outcome, OutcomeKind, Phase, conclude, intend, recover, unsent
+from worker.core.job import Job, Outcome, OutcomeKind, Past, Phase, conclude, intend, recover, unsent
 from worker.core.killswitch import Mode, whose
 from worker.core.marking import marked
+from worker.core.past import after_create, after_look, remember
 from worker.core.policy import Policy
 from worker.core.signals import signal_of
 from worker.core.steps import Conclude, Look, Post, Rest, Shelve, Tell, next_step
@@ -212,7 +213,8 @@ class Engine:
         self._heed(answer)
         if isinstance(answer, Unknown):
             note(UnknownMet())
-        answered = await self._write_down(absorb_create(job, answer, now, self._clock.roll(), self._policy, blame))
+        absorbed = absorb_create(job, answer, now, self._clock.roll(), self._policy, blame)
+        answered = await self._write_down(after_create(absorbed, answer, now))
         _note_answer("create", answer, job, (now - started_at).total_seconds())
         return answered
 
@@ -258,7 +260,7 @@ class Engine:
             ids = tuple(service.id for service in answer.services)
             taken = await insist(self._gate, lambda: self._ledger.owned(ids, job.key))
         looked = absorb_list(job, answer, taken, now, self._clock.roll(), self._policy)
-        return await self._write_down(looked) if looked != job else job
+        return await self._write_down(after_look(looked, answer, now)) if looked != job else job
 
     def _heed(self, answer: CreateAnswer | ListAnswer) -> None:
         if isinstance(answer, Throttled):
@@ -302,7 +304,8 @@ class Engine:
         event = delayed_event(job, self._clock.now())
         log.info("request.delayed", attempts=job.attempts, reason=event.error.message if event.error else "")
         await self._teller.tell(request, event, job.router_id, sequence=job.replays)
-        return replace(job, delayed_told=True)
+        told = Past(self._clock.now(), "delayed", "It was told as delayed.", job.attempts)
+        return replace(remember(job, told), delayed_told=True)
 
     async def _tell(self, request: Request, job: Job, outcome: Outcome, sent_at: datetime | None = None) -> Verdict:
         event = outcome_event(job, outcome)

@@ -125,6 +125,13 @@ class Census:
         metrics.read("logins_failing", lambda: sum(not login.is_well for login in parts.cloud.logins.values()))
         metrics.read("followed_services", lambda: self._followed)
 
+    @property
+    def followed(self) -> float | None:
+        """
+        Services that are followed, as the ledger last said; None when it did not.
+        """
+        return self._followed
+
     async def run(self) -> None:
         """
         Goes on until it is cancelled.

@@ -28,7 +28,7 @@ def letter_filter(since: str | None, until: str | None, **exact: str | None) -> 
     if reason is not None and reason not in REASONS and not reason.startswith("broker_"):
         raise typer.BadParameter(f"must be one of {', '.join(REASONS)}", param_hint="--reason")
     now = datetime.now(UTC)
-    return LetterFilter(since=moment(since, now, "--since"), until=moment(until, now, "--until"), **exact)
+    return LetterFilter(since=moment(since, now, "--since"), until=moment(until, now, "--until"), letters=None, **exact)
 
 
 def check_chosen(wanted: LetterFilter, *, is_all: bool) -> None:

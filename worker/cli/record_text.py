@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from worker.core.following import Follow
+from worker.core.history import history
 from worker.core.job import Outcome
 from worker.core.records import Record
 from worker.shown.records import facts_of, service_of, times_of
@@ -39,6 +40,7 @@ def record_text(record: Record, now: datetime) -> str:
         **{name.removesuffix("_at"): moment for name, moment in times.items()},
     }
     lines = [_line(name, value) for name, value in facts.items() if value is not None]
+    lines += ["history", *_indented(_history_lines(record))]
     lines += ["asked", *_indented(json_lines(record.job.wanted))]
     lines += _outcome_lines(record.job.outcome)
     return "\n".join(lines + (_follow_lines(record.follow) if record.follow else []))
@@ -53,6 +55,13 @@ def record_json(record: Record, now: datetime) -> str:
         now: aware UTC.
     """
     return json.dumps(facts_of(record, now), default=str)
+
+
+def _history_lines(record: Record) -> Iterator[str]:
+    for moment in history(record):
+        detail = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in (moment.detail or {}).items())
+        more = f" ({detail})" if detail else ""
+        yield f"{written(moment.at)}  {moment.what:<9} {printable(moment.words + more)}"
 
 
 def _outcome_lines(outcome: Outcome | None) -> list[str]:

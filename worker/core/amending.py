@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from messages.envelope import Rejection, Request
 from worker.core.answers import Service, Trouble
-from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, conclude
+from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Past, Phase, conclude
 from worker.core.letters import FOREIGN, DeadLetter
+from worker.core.past import remember
 
 #: Replays after which a letter is left alone unless somebody insists.
 REPLAY_LIMIT = 3
@@ -150,7 +151,7 @@ def reopened(job: Job, now: datetime, deadline_s: float) -> Job:
     if job.outcome is None or job.outcome.kind is OutcomeKind.CREATED:
         raise ValueError("only a job that failed or is in doubt can be done again")
     ready = replace(
-        job,
+        remember(job, _done_by_a_person(job.outcome, "replayed", "A person had it done again", now, job.attempts)),
         phase=Phase.READY,
         outcome=None,
         deadline_at=now + timedelta(seconds=deadline_s),
@@ -216,4 +217,15 @@ def is_resolved_so(job: Job, service_id: str | None) -> bool:
 def _resolved(job: Job, outcome: Outcome) -> Job:
     if job.outcome is None or job.outcome.kind is not OutcomeKind.IN_DOUBT:
         raise ValueError("only a job in doubt can be resolved")
-    return conclude(replace(job, outcome=None), outcome)
+    said = _done_by_a_person(
+        job.outcome, "resolved", "A person said what became of it", outcome.occurred_at, job.attempts
+    )
+    return conclude(replace(remember(job, said), outcome=None), outcome)
+
+
+def _done_by_a_person(outcome: Outcome, what: str, words: str, now: datetime, attempts: int) -> Past:
+    was, trouble = outcome.kind.value.replace("_", " "), outcome.trouble
+    if trouble is None:
+        return Past(now, what, f"{words}; it had been {was}.", attempts)
+    words = f"{words}; it had been {was}: {trouble.message}"
+    return Past(now, what, words, attempts, trouble.code, trouble.http_status, trouble.api_request_id)

@@ -97,6 +97,30 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """
+    A step of a job beside the straight way, for people; nothing is decided by it.
+
+    Attributes:
+        at: aware UTC.
+        what: answered, looked, delayed, replayed or resolved.
+        words: a sentence.
+        attempts: POSTs made by then.
+        code, http_status, api_request_id: of the trouble, if it was one.
+        answer: what kind of answer it was.
+    """
+
+    at: datetime
+    what: str
+    words: str
+    attempts: int = 0
+    code: str | None = None
+    http_status: int | None = None
+    api_request_id: str | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """
     One request's row.
@@ -120,6 +144,8 @@ class Job:
         mark: what the POST appends to `description` so that a look-up knows its own; None without marks.
         follow: how far its service is to be followed: none, settled, active; None where an older version did not keep it.
         replays: how often a person had it done again after its outcome; tells the events of each time apart.
+        past: the latest steps beside the straight way; no part of what the job is, so jobs are compared without it.
+        forgotten: how many older ones there were.
     """
 
     key: RequestKey
@@ -145,6 +171,8 @@ class Job:
     follow: str | None = None
     replays: int = 0
     outcome: Outcome | None = None
+    past: tuple[Past, ...] = field(default=(), compare=False)
+    forgotten: int = field(default=0, compare=False)
 
     @property
     def tenant_id(self) -> str | None:

@@ -68,6 +68,7 @@ class LetterFilter:
 
     Attributes:
         letter: its id.
+        letters: any of these ids.
         reason: word for word.
         request: id of the request.
         source: source of the request.
@@ -84,6 +85,7 @@ class LetterFilter:
     since: datetime | None = None
     until: datetime | None = None
     contains: str | None = None
+    letters: frozenset[str] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -98,6 +100,7 @@ class LetterFilter:
         """
         return (
             self.letter in {None, letter.id}
+            and (self.letters is None or letter.id in self.letters)
             and self.reason in {None, letter.reason}
             and (self.contains is None or self.contains.casefold() in letter.last_error.casefold())
             and self._is_in_time(letter.died_at)

@@ -4,6 +4,7 @@ What a single setting must be like; each check says in words what it expects, an
 
 from __future__ import annotations
 
+import ipaddress
 import math
 
 from pydantic import SecretStr, ValidationInfo
@@ -13,6 +14,9 @@ from messages.routes import RUNGS, Routes
 from worker.profiles import profile_names
 from worker.settings.secret_files import FileSecret, UnreadableFile
 from worker.settings.variables import ENV_PREFIX
+
+#: Of the console's login: 16 of them cannot be guessed at a hundred tries a minute.
+_TOKEN_CHARACTERS = 16
 
 
 def is_read(value: object) -> object:
@@ -180,3 +184,30 @@ def _url(text: str) -> URL | None:
         return URL(text)
     except ValueError:
         return None
+
+
+def is_console_token(token: SecretStr | None, read: ValidationInfo) -> SecretStr | None:
+    """
+    The console's login, which must go with where its port is.
+    """
+    if token is not None and len(token.get_secret_value()) < _TOKEN_CHARACTERS:
+        raise ValueError(f"must have at least {_TOKEN_CHARACTERS} characters: `openssl rand -hex 32` makes one")
+    if read.data.get("console") != "on":
+        return token
+    if "http_port" in read.data and read.data["http_port"] is None:
+        raise ValueError(f"{ENV_PREFIX}CONSOLE=on needs {ENV_PREFIX}HTTP_PORT: the console is served there")
+    host = read.data.get("http_host", "127.0.0.1")
+    if token is None and not _is_loopback(host):
+        raise ValueError(
+            f"is needed: {ENV_PREFIX}CONSOLE=on with {ENV_PREFIX}HTTP_HOST={host} can be reached from other machines"
+        )
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

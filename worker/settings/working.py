@@ -10,7 +10,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from worker.core.policy import Policy, WhenNotFound
 from worker.profiles import profile_named
-from worker.settings.checks import is_ledger, is_read, is_shorter_than_the_lease, outlasts_the_deadline
+from worker.settings.checks import (
+    given_secret,
+    is_console_token,
+    is_ledger,
+    is_read,
+    is_shorter_than_the_lease,
+    outlasts_the_deadline,
+)
 from worker.settings.following import FollowSettings
 
 
@@ -87,6 +94,16 @@ class Settings(FollowSettings):
         ge=0,
         le=65535,
         description="Port for /live, /startup, /ready and /metrics; 0 takes a free one. Default: none.",
+    )
+    console: Literal["off", "on"] = Field(
+        "off", description="The console's page at /console of the HTTP port; on needs VPN_WORKER_HTTP_PORT."
+    )
+    console_token: Annotated[
+        SecretStr | None, BeforeValidator(is_read), AfterValidator(given_secret), AfterValidator(is_console_token)
+    ] = Field(
+        None,
+        validate_default=True,
+        description="Who has it may log in to the console; at least 16 characters. Not needed on loopback.",
     )
     self_check_s: float = Field(
         30.0,

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from worker.core.answers import Service, Trouble
 from worker.core.following import Follow
+from worker.core.history import history
 from worker.core.records import Record
 from worker.shown.advice import what_next
 from worker.shown.times import written
@@ -73,7 +74,25 @@ def facts_of(record: Record, now: datetime) -> dict[str, object]:
         record: as the ledger has it.
         now: aware UTC.
     """
-    return row_of(record) | times_of(record) | _rest(record) | {"next": what_next(record, now)}
+    return (
+        row_of(record)
+        | times_of(record)
+        | _rest(record)
+        | {
+            "next": what_next(record, now),
+            "history": history_of(record),
+        }
+    )
+
+
+def history_of(record: Record) -> list[dict[str, object]]:
+    """
+    What became of a request, step by step, the oldest first.
+    """
+    return [
+        {"at": written(moment.at), "what": moment.what, "words": moment.words, "detail": moment.detail}
+        for moment in history(record)
+    ]
 
 
 def times_of(record: Record) -> dict[str, object]:

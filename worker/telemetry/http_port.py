@@ -4,7 +4,7 @@ The small HTTP server for operators: /live, /startup, /ready and /metrics.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import orjson
@@ -20,7 +20,9 @@ _CLOSE_S = 1.0
 
 
 @asynccontextmanager
-async def serve(host: str, port: int, health: Health, metrics: Metrics) -> AsyncIterator[str]:
+async def serve(
+    host: str, port: int, health: Health, metrics: Metrics, parts: Mapping[str, web.Application] | None = None
+) -> AsyncIterator[str]:
     """
     Serves, all but the metrics as JSON:
 
@@ -34,6 +36,7 @@ async def serve(host: str, port: int, health: Health, metrics: Metrics) -> Async
         port: 0 takes a free one.
         health: asked at each call.
         metrics: asked at each call.
+        parts: what else is served, by the beginning of its paths.
 
     Yields:
         The server's URL.
@@ -56,6 +59,8 @@ async def serve(host: str, port: int, health: Health, metrics: Metrics) -> Async
     app = web.Application()
     for path, handler in zip(PATHS, (_live, startup, ready, tell_metrics), strict=True):
         app.router.add_get(path, handler)
+    for path, part in (parts or {}).items():
+        app.add_subapp(path, part)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
     await runner.setup()
     try:

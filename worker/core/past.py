@@ -1,0 +1,47 @@
+"""
+What a job went through beside the straight way: kept with it, for people, in bounded space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from worker.core.answers import CreateAnswer, Created, ListAnswer, Listed, Trouble
+from worker.core.job import Job, Past
+
+#: Steps kept of one job; older ones are counted.
+KEPT = 30
+_WORDS = 300
+
+
+def remember(job: Job, past: Past) -> Job:
+    """
+    The job with one more step in its past.
+    """
+    steps = (*job.past, replace(past, words=past.words[:_WORDS]))
+    return replace(job, past=steps[-KEPT:], forgotten=job.forgotten + max(0, len(steps) - KEPT))
+
+
+def after_create(job: Job, answer: CreateAnswer, now: datetime) -> Job:
+    """
+    The job that an answer to its POST has led to; what was decided by it is told by the outcome.
+    """
+    if isinstance(answer, Created) or job.outcome is not None:
+        return job
+    return remember(job, _answered("answered", answer.trouble, type(answer).__name__, job.attempts, now))
+
+
+def after_look(job: Job, answer: ListAnswer, now: datetime) -> Job:
+    """
+    The same after a look-up.
+    """
+    if job.outcome is not None:
+        return job
+    if isinstance(answer, Listed):
+        return remember(job, Past(now, "looked", "It was looked for at the cloud, and not found.", job.attempts))
+    return remember(job, _answered("looked", answer.trouble, type(answer).__name__, job.attempts, now))
+
+
+def _answered(what: str, trouble: Trouble, kind: str, attempts: int, now: datetime) -> Past:
+    return Past(now, what, trouble.message, attempts, trouble.code, trouble.http_status, trouble.api_request_id, kind)
