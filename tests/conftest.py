@@ -1,6 +1,6 @@
 """
-What every test gets: a real RabbitMQ, a real PostgreSQL and a real Prometheus once a session, names of its own on
-them, and no way out to the network.
+What every test gets: a real RabbitMQ, a real PostgreSQL, a real Prometheus and a real browser once a session, names of
+its own on them, and no way out to the network.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from tests.authority import new_authority
 from tests.full_broker import FullBroker, full_broker
 from worker.broker.topology import topology
 from worker.errors import SandboxError
+from worker.sandbox import chromium as chromium_sandbox
 from worker.sandbox import postgres as postgres_sandbox
 from worker.sandbox import prometheus as prometheus_sandbox
 from worker.sandbox import rabbitmq as rabbitmq_sandbox
+from worker.sandbox.chromium import Chromium, find_chromium
 from worker.sandbox.node import server_script
 from worker.sandbox.postgres import Postgres, find_postgres
 from worker.sandbox.prometheus import Prometheus, find_prometheus
@@ -107,6 +109,7 @@ class Hold(Generic[T]):
 BROKER = pytest.StashKey[Hold[Broker]]()
 POSTGRES = pytest.StashKey[Hold[Postgres]]()
 PROMETHEUS = pytest.StashKey[Hold[Prometheus]]()
+CHROMIUM = pytest.StashKey[Hold[Chromium]]()
 
 
 #: Files that take longest, begun first: else one process works on them when the others have nothing left.
@@ -147,6 +150,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if is_wanted("prometheus", session.items):
         folder = root / prometheus_sandbox.DEFAULT_FOLDER
         stash[PROMETHEUS] = Hold("prometheus", lambda: find_prometheus(folder, talk))
+    if is_wanted("chromium", session.items):
+        stash[CHROMIUM] = Hold("chromium", lambda: find_chromium(root / chromium_sandbox.DEFAULT_FOLDER, talk))
     # One after the other, also among the processes of one run: each may have to install a package.
     lock = root / ".sandbox" / "tests.lock"
     lock.parent.mkdir(exist_ok=True)
@@ -182,7 +187,7 @@ def holds(session: pytest.Session) -> list[Hold[Any]]:
     What this session keeps running.
     """
     stash = session.config.stash
-    found = (stash.get(BROKER, None), stash.get(POSTGRES, None), stash.get(PROMETHEUS, None))
+    found = (stash.get(BROKER, None), stash.get(POSTGRES, None), stash.get(PROMETHEUS, None), stash.get(CHROMIUM, None))
     return [hold for hold in found if hold is not None]
 
 
@@ -208,6 +213,14 @@ def prometheus(request: pytest.FixtureRequest) -> Prometheus:
     The programs of a real Prometheus; without them the test is skipped, or fails where CI is set.
     """
     return request.config.stash[PROMETHEUS].server()
+
+
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest) -> Chromium:
+    """
+    A real browser's program; without one the test is skipped, or fails where CI is set.
+    """
+    return request.config.stash[CHROMIUM].server()
 
 
 @pytest.fixture

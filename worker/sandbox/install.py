@@ -1,5 +1,5 @@
 """
-Installs Debian's or Ubuntu's packages of the servers we need, without starting one for the whole machine.
+Installs Debian's or Ubuntu's packages of the servers and the browser we need, without starting one for the whole machine.
 """
 
 from __future__ import annotations
@@ -72,12 +72,15 @@ update-rc.d prometheus disable
 if [ -d /run/systemd/system ]; then systemctl disable prometheus.service; fi
 exit 0
 """
+_CHROMIUM = """
+get_server() { add chromium; }
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
     """
-    A package that brings a server.
+    A package that brings a server, or another program we need.
 
     Attributes:
         name: as apt-get knows it.
@@ -93,6 +96,7 @@ class Package:
 RABBITMQ = Package("rabbitmq-server", "RabbitMQ", _QUIETLY + _RABBITMQ + _TWICE + _RABBITMQ_AT_BOOT)
 POSTGRES = Package("postgresql", "PostgreSQL", _QUIETLY + _POSTGRES + _TWICE + _POSTGRES_AT_BOOT)
 PROMETHEUS = Package("prometheus", "Prometheus", _QUIETLY + _PROMETHEUS + _TWICE + _PROMETHEUS_AT_BOOT)
+CHROMIUM = Package("chromium", "Chromium", _QUIETLY + _CHROMIUM + _TWICE)
 
 
 async def install(package: Package, log_file: Path, talk: Callable[[str], None], path: str) -> None:
