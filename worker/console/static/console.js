@@ -1,0 +1,109 @@
+// The page: which view is shown, the header, and what is asked all the time.
+
+import { byId, el, keyed, say, setAttribute, setText, show } from "./dom.js";
+import { letters } from "./letters.js";
+import { Trouble, get, logOut, openSession, poll, session } from "./link.js";
+import { now } from "./now.js";
+import { request } from "./request.js";
+import { requests } from "./requests.js";
+import { number, setClock, setTime, tick } from "./words.js";
+
+const NOW_MS = 2_000;
+const LIST_MS = 5_000;
+const views = { now, requests, followed: requests, request, letters };
+let polling = null;
+let wasLost = false;
+let pid = null;
+
+/** The view and its query, as the address says. */
+function route() {
+  const [, name = "now", query = ""] = /^#\/(\w+)\??(.*)$/.exec(location.hash) ?? [];
+  return { name: name in views ? name : "now", query: new URLSearchParams(query) };
+}
+
+function open() {
+  const { name, query } = route();
+  const view = views[name];
+  for (const section of document.querySelectorAll("main > section")) show(section, section.id === view.id);
+  for (const link of document.querySelectorAll("nav a")) setAttribute(link, "aria-current", link.dataset.view === name ? "page" : null);
+  polling?.stop();
+  view.open(query, name);
+  polling = view.ask ? poll(LIST_MS, (signal) => view.ask(signal)) : null;
+}
+
+function tellState(told) {
+  const failing = Object.entries(told.checks).filter(([, check]) => check.state !== "ok");
+  const words = told.ready ? "ready" : told.paused ? "paused" : "not ready";
+  const state = byId("state");
+  if (state.textContent !== words) say(`The worker is ${words}.`);
+  setText(state, words);
+  state.className = `pill ${told.ready ? "well" : "ill"}`;
+  show(byId("troubles"), failing.length > 0);
+  const make = () => el("li", {}, el("strong"), " ", el("bdi"), " ", el("em"));
+  keyed(byId("troubles").firstElementChild, failing, ([name]) => name, make, (node, [name, check]) => {
+    setText(node.children[0], `${name}:`);
+    setText(node.children[1], check.words);
+    setText(node.children[2], check.remedy);
+  });
+  setText(byId("count-dead"), told.dead ? number(told.dead) : "");
+  setText(byId("count-followed"), told.followed ? number(told.followed) : "");
+}
+
+async function askNow(signal) {
+  try {
+    const told = await get("now", {}, signal);
+    if (wasLost) await meet();
+    setClock(told.at);
+    setTime(byId("fresh"), told.at);
+    tellState(told);
+    now.show(told);
+    lost(false);
+  } catch (trouble) {
+    if (trouble instanceof Trouble && trouble.status !== 401) lost(trouble.isLost);
+    if (trouble.status === 503) setText(byId("state"), "starting or stopping");
+    throw trouble;
+  }
+}
+
+function lost(isLost) {
+  show(byId("lost"), isLost);
+  if (wasLost && !isLost) document.dispatchEvent(new Event("console:back"));
+  wasLost = isLost;
+}
+
+async function meet() {
+  await openSession();
+  const { worker } = session;
+  pid = worker.pid;
+  setText(byId("worker"), `${worker.version} on ${worker.host}, process ${pid}`);
+  show(byId("logout"), session.needs_login);
+}
+
+async function begin() {
+  try {
+    await meet();
+  } catch (trouble) {
+    if (trouble.status === 401) return;
+    lost(true);
+  }
+  addEventListener("hashchange", () => {
+    open();
+    scrollTo(0, 0);
+    byId("main").focus({ preventScroll: true });
+  });
+  open();
+  poll(NOW_MS, askNow);
+  setInterval(tick, 1000);
+}
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.matches("input, select, textarea");
+  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    if (byId("view-requests").hidden) location.hash = "#/requests";
+    setTimeout(() => byId("q").focus());
+  }
+  if (event.key === "Escape" && !byId("view-request").hidden && !byId("ask").open) history.back();
+});
+byId("logout").addEventListener("click", () => logOut().catch(() => location.reload()));
+begin();
