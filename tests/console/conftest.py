@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tests.e2e.conftest import StartWorker, WorkerProcess
+    from worker.simulator import Simulator
 
 __all__ = ["cloud", "shop", "start_cloud", "start_worker", "topology", "unacked"]
 
@@ -96,3 +97,11 @@ async def start_console(start_worker: StartWorker) -> AsyncIterator[Callable[...
             return Client(worker, await worker.http_url(), session)
 
         yield start
+
+
+@pytest.fixture
+async def console(start_console: Callable[..., Awaitable[Client]], cloud: Simulator) -> Client:
+    """
+    A worker's console without a token.
+    """
+    return await start_console(cloud.url)

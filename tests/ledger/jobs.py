@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from worker.core.answers import Service, Trouble
-from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Phase, RequestKey, conclude
+from worker.core.job import Doubt, Job, Outcome, OutcomeKind, Past, Phase, RequestKey, conclude
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -103,6 +103,19 @@ OUTCOME_FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 OUTCOMES = st.builds(Outcome, **OUTCOME_FIELDS)
 COUNTS = st.integers(0, 2**31 - 1)
+PASTS = st.builds(
+    Past,
+    at=MOMENTS,
+    what=TEXTS,
+    words=TEXTS,
+    attempts=COUNTS,
+    code=st.none() | TEXTS,
+    http_status=st.none() | st.integers(100, 599),
+    api_request_id=st.none() | TEXTS,
+    answer=st.none() | TEXTS,
+    times=COUNTS,
+    last_at=st.none() | MOMENTS,
+)
 JOB_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "key": st.builds(RequestKey, TEXTS, TEXTS),
     "digest": TEXTS,
@@ -128,5 +141,7 @@ JOB_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "follow": st.none() | TEXTS,
     "replays": COUNTS,
     "outcome": st.none() | OUTCOMES,
+    "past": st.lists(PASTS, max_size=2).map(tuple),
+    "forgotten": COUNTS,
 }
 JOBS = st.builds(Job, **JOB_FIELDS)

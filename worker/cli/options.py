@@ -50,4 +50,10 @@ RecordedSince = Annotated[
     typer.Option("--since", help="First came then or later: 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d ago."),
 ]
 RecordedUntil = Annotated[str | None, typer.Option("--until", help="First came then or earlier, written alike.")]
+Find = Annotated[
+    str | None,
+    typer.Option(
+        help="Those alone that a text names: the beginning of the request's id, or its order, service, tenant or router."
+    ),
+]
 Followed = Annotated[bool, typer.Option("--followed", help="Those alone whose service is followed now.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.options import (
+    Find,
     Followed,
     Json,
     LedgerUrl,
@@ -22,11 +23,14 @@ from worker.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from worker.core.records import Record, RecordFilter
+    from worker.core.records import Position, Record, RecordFilter
     from worker.ports import Records
     from worker.settings import Settings
+
+    #: Up to so many requests, behind that place.
+    Read = Callable[[int, Position | None], Awaitable[tuple[Record, ...]]]
 
 #: Requests read at once, so that memory stays flat however many there are.
 _PAGE = 500
@@ -55,6 +59,7 @@ def list_requests(
     since: RecordedSince = None,
     until: RecordedUntil = None,
     followed: Followed = False,
+    find: Find = None,
     limit: Annotated[int, typer.Option(min=0, help="Show so many at most; 0 shows all.")] = 50,
     json: Json = False,
     ledger_url: LedgerUrl = None,
@@ -66,6 +71,7 @@ def list_requests(
     """
     import asyncio
 
+    from worker.cli.flag_values import check_not_empty
     from worker.cli.ledger import ledger_settings
     from worker.cli.record_filter import record_filter
     from worker.telemetry.logs import configure_logs
@@ -80,9 +86,10 @@ def list_requests(
         source=source,
         service=service,
     )
+    check_not_empty({"find": find})
     settings = ledger_settings(ledger_url)
     configure_logs("warning", "auto")
-    asyncio.run(_list(settings, wanted, limit, is_json=json))
+    asyncio.run(_list(settings, wanted, find, limit, is_json=json))
 
 
 @requests_app.command()
@@ -113,7 +120,7 @@ def show(
         raise typer.Exit(1)
 
 
-async def _list(settings: Settings, wanted: RecordFilter, limit: int, *, is_json: bool) -> None:
+async def _list(settings: Settings, wanted: RecordFilter, find: str | None, limit: int, *, is_json: bool) -> None:
     from datetime import UTC, datetime
 
     from worker.cli.ledger import opened_ledger
@@ -121,10 +128,10 @@ async def _list(settings: Settings, wanted: RecordFilter, limit: int, *, is_json
 
     shown, last = 0, None
     async with opened_ledger(settings) as ledger:
-        async for page in _pages(ledger.records, wanted, limit):
+        async for page in _pages(_reader(ledger.records, wanted, find), limit):
             print_records(page, datetime.now(UTC), is_json=is_json)
             shown, last = shown + len(page), page[-1].place
-        is_cut = shown == limit and last is not None and await ledger.records.newest(wanted, 1, last)
+        is_cut = shown == limit and last is not None and await _reader(ledger.records, wanted, find)(1, last)
     if not shown:
         typer.echo("No request fits.", err=True)
         return
@@ -132,14 +139,23 @@ async def _list(settings: Settings, wanted: RecordFilter, limit: int, *, is_json
     typer.echo(f"{'1 request' if shown == 1 else f'{shown} requests'}{more}.", err=True)
 
 
-async def _pages(records: Records, wanted: RecordFilter, limit: int) -> AsyncIterator[tuple[Record, ...]]:
+def _reader(records: Records, wanted: RecordFilter, find: str | None) -> Read:
+    async def read(limit: int, before: Position | None) -> tuple[Record, ...]:
+        if find is None:
+            return await records.newest(wanted, limit, before)
+        return await records.search(find, wanted, limit, before)
+
+    return read
+
+
+async def _pages(read_page: Read, limit: int) -> AsyncIterator[tuple[Record, ...]]:
     """
     The newest requests that fit, page by page; as many as `limit`, or all when that is 0.
     """
     before, read = None, 0
     while limit == 0 or read < limit:
         size = _PAGE if limit == 0 else min(_PAGE, limit - read)
-        page = await records.newest(wanted, size, before)
+        page = await read_page(size, before)
         if page:
             yield page
         if len(page) < size:

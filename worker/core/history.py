@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from messages.attributes import rfc3339
 from worker.core.following import Follow
 from worker.core.job import Doubt, Job, Outcome, Past, Phase
 from worker.core.records import Record
@@ -69,6 +70,8 @@ def _doubted(job: Job) -> Iterator[Moment]:
 
 def _past(past: Past) -> Moment:
     named: dict[str, object] = {
+        "times": past.times if past.times > 1 else None,
+        "last_at": rfc3339(past.last_at) if past.last_at else None,
         "try": past.attempts or None,
         "code": past.code,
         "http_status": past.http_status,

@@ -108,6 +108,8 @@ class Past:
         attempts: POSTs made by then.
         code, http_status, api_request_id: of the trouble, if it was one.
         answer: what kind of answer it was.
+        times: how often the same came, one after the other.
+        last_at: when it came last, if more than once.
     """
 
     at: datetime
@@ -118,6 +120,8 @@ class Past:
     http_status: int | None = None
     api_request_id: str | None = None
     answer: str | None = None
+    times: int = 1
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

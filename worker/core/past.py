@@ -17,9 +17,14 @@ _WORDS = 300
 
 def remember(job: Job, past: Past) -> Job:
     """
-    The job with one more step in its past.
+    The job with one more step in its past; the same step again is counted, so that a storm does not fill it.
     """
-    steps = (*job.past, replace(past, words=past.words[:_WORDS]))
+    past = replace(past, words=past.words[:_WORDS])
+    if job.past and _kind(job.past[-1]) == _kind(past):
+        last = job.past[-1]
+        again = replace(last, times=last.times + 1, last_at=past.at, attempts=past.attempts)
+        return replace(job, past=(*job.past[:-1], again))
+    steps = (*job.past, past)
     return replace(job, past=steps[-KEPT:], forgotten=job.forgotten + max(0, len(steps) - KEPT))
 
 
@@ -41,6 +46,10 @@ def after_look(job: Job, answer: ListAnswer, now: datetime) -> Job:
     if isinstance(answer, Listed):
         return remember(job, Past(now, "looked", "It was looked for at the cloud, and not found.", job.attempts))
     return remember(job, _answered("looked", answer.trouble, type(answer).__name__, job.attempts, now))
+
+
+def _kind(past: Past) -> tuple[object, ...]:
+    return past.what, past.words, past.code, past.http_status, past.answer
 
 
 def _answered(what: str, trouble: Trouble, kind: str, attempts: int, now: datetime) -> Past:

@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from worker.errors import LedgerError
 from worker.ledger.postgres_records import postgres_records
-from worker.ledger.postgres_server import PostgresServer
+from worker.ledger.postgres_server import FOREIGN_ERRORS, PostgresServer
 from worker.ledger.records import LedgerRecords
 from worker.ledger.sqlite_records import sqlite_records
 
@@ -35,13 +37,54 @@ async def open_records(url: str, limit_s: float) -> AsyncIterator[LedgerRecords]
         limit_s: seconds that one question may take; it is given up after that with a LedgerError.
     """
     if not url.startswith(_SQLITE):
-        yield postgres_records(PostgresServer(url, limit_s).session)
+        server = _PostgresReader(PostgresServer(url, limit_s))
+        try:
+            yield postgres_records(server.session)
+        finally:
+            server.leave()
         return
     reader = _SqliteReader(Path(url.removeprefix(_SQLITE)), limit_s)
     try:
         yield sqlite_records(reader)
     finally:
         await reader.close()
+
+
+class _PostgresReader:
+    """
+    One connection for one question after the other; a new one when it was lost.
+    """
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._turn = asyncio.Lock()
+        self._connection: asyncpg.Connection | None = None
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[asyncpg.Connection]:
+        """
+        The connection, for one question.
+        """
+        try:
+            async with asyncio.timeout(self._server.timeout_s), self._turn:
+                try:
+                    if self._connection is None or self._connection.is_closed():
+                        self._connection = await self._server.connect()
+                    yield self._connection
+                except BaseException:
+                    # Given up in the middle of an answer, perhaps: nobody else may get the rest of it.
+                    self.leave()
+                    raise
+        except FOREIGN_ERRORS as exc:
+            raise self._server.trouble(exc) from exc
+
+    def leave(self) -> None:
+        """
+        Leaves the server, without waiting for it.
+        """
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
 
 
 class _SqliteReader:

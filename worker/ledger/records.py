@@ -45,7 +45,8 @@ class LedgerRecords:
         See Records.search.
         """
         found = await self._found(_named(text, wanted), limit, before)
-        if not found and wanted.router_id in {None, text}:
+        is_indexed = bool(found) or (before is not None and await self._found(_named(text, wanted), 1, None))
+        if not is_indexed and wanted.router_id in {None, text}:
             # Last, since it has no index: the whole ledger is read through.
             found = await self._found([replace(wanted, router_id=text)], limit, before)
         return tuple(found[place] for place in sorted(found, reverse=True)[:limit])

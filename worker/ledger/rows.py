@@ -71,9 +71,9 @@ def to_doc(job: Job) -> str:
         doc["trouble"] = _trouble_doc(job.trouble)
     if job.outcome is not None:
         doc["outcome"] = _outcome_doc(job.outcome)
-    if job.past:
+    if job.past or job.forgotten:
         # Only of jobs that left the straight way: all others cost no byte more.
-        doc["past"] = [[getattr(one, name) for name in _PAST] for one in job.past]
+        doc["past"] = [{name: value for name in _PAST if (value := getattr(one, name)) is not None} for one in job.past]
         doc["forgotten"] = job.forgotten
     return orjson.dumps(doc).decode()
 
@@ -92,12 +92,17 @@ def from_row(key: RequestKey, digest: str, router_id: str, phase: str, doc: str)
         doubt=Doubt(read["doubt"]) if "doubt" in read else None,
         trouble=Trouble(**read["trouble"]) if "trouble" in read else None,
         outcome=_outcome(read["outcome"]) if "outcome" in read else None,
-        past=tuple(Past(datetime.fromisoformat(at), *rest) for at, *rest in read.get("past", ())),
+        past=tuple(_past(step) for step in read.get("past", ())),
         forgotten=read.get("forgotten", 0),
         **times,
         # An older version wrote fewer; what it did not know has its default.
         **{name: read[name] for name in _PLAIN if name in read},
     )
+
+
+def _past(step: dict[str, Any]) -> Past:
+    moments = {name: datetime.fromisoformat(step[name]) for name in ("at", "last_at") if step.get(name)}
+    return Past(**(step | moments))
 
 
 def _text(value: object) -> str | None:
