@@ -267,6 +267,7 @@ class RequestHeaders(TypedDict, total=False):
     correlation_id: str | None
     reply_to: str | None
     expires_at: datetime | None
+    made_at: datetime | None
     extensions: Mapping[str, str | bool | int] | None
 
 
@@ -278,6 +279,7 @@ def encode_request(body: CreateVpnService | Mapping[str, Any], **told: Unpack[Re
         body: the request; a mapping is sent as it is, right or wrong.
         told: `id` and `source`, 1 to 255 bytes each: publish again under the same two and nothing happens twice.
             `mode`: binary (default), structured or plain. `expires_at`: aware; do not create after it.
+            `made_at`: aware; when it was asked for.
             `extensions`: CloudEvents extension attributes, copied to the events; also `follow`.
 
     Raises:
@@ -320,8 +322,8 @@ def _attributes_to_send(told: RequestHeaders) -> dict[str, str | bool | int]:
     for name, value in attributes.items():
         if not is_extension_name(name) or name in CORE_ATTRIBUTES or not is_portable(value):
             raise ValueError(f"the extension {quoted(name)} must be named with a-z 0-9 and be text, boolean or integer")
-    expires_at = told.get("expires_at")
-    if expires_at is not None:
-        attributes["expirytime"] = rfc3339(expires_at)
+    for attribute, moment in (("expirytime", told.get("expires_at")), ("time", told.get("made_at"))):
+        if moment is not None:
+            attributes[attribute] = rfc3339(moment)
 
     return attributes
