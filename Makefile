@@ -5,7 +5,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV := .sandbox/uv/bin/uv
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --extra otel pyproject.toml
-SOURCES := messages worker tests benchmarks deploy
+SOURCES := messages worker tests benchmarks deploy examples
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
