@@ -8,6 +8,7 @@ Read the events with FastStream: what to do with each of the six.
 FastStream declares what it is told of. The exchange is the worker's, so it is only looked for; the queue is ours.
 """
 
+import argparse
 import asyncio
 import os
 import sys
@@ -98,11 +99,10 @@ async def declare_dead(broker: RabbitBroker, queue: str) -> None:
     await dead.bind(exchange)
 
 
-async def run() -> None:
+async def run(queue: str) -> None:
     """
     Reads events until Ctrl-C or SIGTERM.
     """
-    queue = os.environ.get("EVENTS_QUEUE", "portal.events")
     routes = Routes(os.environ.get("VPN_WORKER_PREFIX", "vpn"))
     broker = consumer(os.environ.get("VPN_WORKER_AMQP_URL", "amqp://guest:guest@localhost/"), routes, queue)
     await broker.connect()
@@ -116,8 +116,12 @@ def main() -> int:
     """
     The consumer; 3 when RabbitMQ is not there.
     """
+    parser = argparse.ArgumentParser(description="Read every event of the VPN worker.")
+    # RabbitMQ's user `portal` may have queues whose names begin with `portal.` (docs/how-to/permissions.md).
+    parser.add_argument("--queue", default="portal.events")
+    given = parser.parse_args()
     try:
-        asyncio.run(run())
+        asyncio.run(run(given.queue))
     except (AMQPError, OSError) as error:
         print(f"RabbitMQ: {error!r}. Set VPN_WORKER_AMQP_URL; `make run` shows one.", file=sys.stderr)
         return 3

@@ -68,7 +68,7 @@ async def start(amqp_url: str, prefix: str, tmp_path: Path) -> AsyncIterator[Sta
             count += 1
             environ = worker_environment({"amqp_url": amqp_url, "prefix": prefix} | settings)
             # Whatever Python warns of is on stderr then, and a test sees it.
-            environ |= {"PYTHONWARNINGS": "default", "EVENTS_QUEUE": f"{prefix}-portal.events"}
+            environ |= {"PYTHONWARNINGS": "default"}
             child = Child(
                 [sys.executable, str(EXAMPLES / name), *words],
                 log_file=tmp_path / f"{Path(name).stem}-{count}.log",

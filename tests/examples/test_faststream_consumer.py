@@ -48,7 +48,7 @@ async def tell(shop: Shop, body: bytes | None = None) -> None:
 
 
 async def test_every_event_is_read_and_acked(start: Start, shop: Shop, queues: list[str]) -> None:
-    child = await start(EXAMPLE)
+    child = await start(EXAMPLE, "--queue", queues[2])
     await child.ready_line("reading", STARTED_S)
     await tell(shop)
     await eventually(lambda: len(child.lines) == 7, "six events")
@@ -70,7 +70,7 @@ async def test_every_event_is_read_and_acked(start: Start, shop: Shop, queues: l
 
 
 async def test_what_cannot_be_read_is_put_aside(start: Start, shop: Shop, queues: list[str]) -> None:
-    child = await start(EXAMPLE)
+    child = await start(EXAMPLE, "--queue", queues[2])
     await child.ready_line("reading", STARTED_S)
     await tell(shop, b"{}")
     aside = await shop.taken(f"{queues[2]}.dead", 6)
@@ -86,11 +86,11 @@ async def test_a_real_order_reaches_it_also_after_it_was_killed(
     start: Start, run: Run, shop: Shop, queues: list[str], cloud: Simulator, start_worker: StartWorker
 ) -> None:
     await start_worker(cloud.url)
-    first = await start(EXAMPLE)
+    first = await start(EXAMPLE, "--queue", queues[2])
     await first.ready_line("reading", STARTED_S)
     assert -signal.SIGKILL == await first.kill()
     await run("publish_pika.py", "order-1", ROUTER, "myservice")
-    again = await start(EXAMPLE)
+    again = await start(EXAMPLE, "--queue", queues[2])
     line = await again.ready_line("order-1 ", STARTED_S)
 
     assert [f"order-1 created {service} PENDING_CREATE" for service in cloud.state.services] == [line]
