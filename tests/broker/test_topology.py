@@ -12,7 +12,7 @@ import pika
 import pytest
 
 from messages.routes import RUNGS, Routes
-from worker.broker.topology import apply_topology, is_complete, remove_topology
+from worker.broker.topology import Applied, apply_topology, is_complete, remove_topology
 from worker.errors import BrokerUnreachable, TopologyMismatch
 from worker.sandbox.rabbitmq import PrivateBroker
 
@@ -95,17 +95,17 @@ async def test_queues_are_durable_quorum_queues_that_lose_nothing(amqp_url: str,
 
 
 async def test_applying_twice_changes_nothing_and_says_what_was_there(amqp_url: str, prefix: str) -> None:
-    first: list[str] = []
-    second: list[str] = []
+    first: list[Applied] = []
+    second: list[Applied] = []
     assert not await is_complete(amqp_url, Routes(prefix))
     await apply_topology(amqp_url, Routes(prefix), first.append)
     await apply_topology(amqp_url, Routes(prefix), second.append)
 
     assert 5 + (3 + len(RUNGS)) * 2 == len(first) == len(second)
-    assert {"created"} == {line.rpartition(": ")[2] for line in first}
+    assert {"created"} == {one.became for one in first}
     # AMQP does not tell whether a binding was there.
-    assert {"there already", "made sure of"} == {line.rpartition(": ")[2] for line in second}
-    assert [line.rpartition(": ")[0] for line in first] == [line.rpartition(": ")[0] for line in second]
+    assert {"there already", "made sure of"} == {one.became for one in second}
+    assert [one.thing for one in first] == [one.thing for one in second]
     assert await is_complete(amqp_url, Routes(prefix))
 
 

@@ -138,14 +138,32 @@ def topology(routes: Routes) -> Topology:
     )
 
 
-async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], None] | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """
+    A thing that is there now.
+
+    Attributes:
+        thing: which.
+        became: `created`, `there already`, or `made sure of` where nobody can tell.
+    """
+
+    thing: ExchangeSpec | QueueSpec | BindingSpec
+    became: str
+
+    def __str__(self) -> str:
+        kind = f" ({self.thing.kind})" if isinstance(self.thing, ExchangeSpec) else ""
+        return f"{self.thing}{kind}: {self.became}"
+
+
+async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[Applied], None] | None = None) -> None:
     """
     Declares everything that is missing. Safe to repeat, also from several processes at once.
 
     Args:
         amqp_url: of a user that may configure these names.
         routes: the names.
-        tell: is given one line for each thing, saying whether it was there already; without it, nobody looks.
+        tell: is given each thing with whether it was there already; without it, nobody looks.
 
     Raises:
         TopologyMismatch: something exists with other arguments.
@@ -158,7 +176,7 @@ async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], No
     async with connected(amqp_url, "topology") as connection:
         refuse_too_old(server_of(connection))
         there = set() if tell is None else await _there(connection, wanted)
-        tell = tell or (lambda line: None)
+        tell = tell or (lambda applied: None)
         differing: list[str] = []
         things: tuple[ExchangeSpec | QueueSpec, ...] = (*wanted.exchanges, *wanted.queues)
         for thing in things:
@@ -167,9 +185,8 @@ async def apply_topology(amqp_url: str, routes: Routes, tell: Callable[[str], No
             except TopologyMismatch as exc:
                 differing.append(str(exc))  # one that is in the way must not keep the others from being made
             else:
-                kind = f" ({thing.kind})" if isinstance(thing, ExchangeSpec) else ""
-                tell(f"{thing}{kind}: {_became(thing, there)}")
-        await _bind(connection, wanted, lambda binding: tell(f"{binding}: {_bound(binding, there)}"))
+                tell(Applied(thing, _became(thing, there)))
+        await _bind(connection, wanted, lambda binding: tell(Applied(binding, _bound(binding, there))))
     if differing:
         raise TopologyMismatch("\n".join(differing))
 

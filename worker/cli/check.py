@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.completion_values import AREAS
 from worker.cli.options import AmqpUrl, LedgerUrl, ManagementUrl, Prefix
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from worker.cli.check_text import Told
 
-#: In the order in which they are shown.
-AREAS = ("settings", "installation", "broker", "ledger", "cloud")
 #: What faults of queues that differ are of.
 _QUEUES = ("queue ", "exchange ", "binding ")
 

@@ -5,13 +5,14 @@ What `vpn-worker check` found, as it is shown. It needs nothing that another dis
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import typer
 
 from worker.shown.texts import printable
+from worker.terminals import wants_colours
 
 #: How a state is marked, and its colour at a terminal.
 _MARKS = {
@@ -44,8 +45,9 @@ def show(findings: Iterable[Told], *, json_lines: bool) -> None:
             typer.echo(json.dumps(finding._asdict()))
             continue
         mark, colour = _MARKS[finding.state]
-        # typer takes colours out where nobody sees them; this is for those who do not want them (no-color.org).
-        shown = mark.ljust(_WIDTH) if os.environ.get("NO_COLOR") else typer.style(mark.ljust(_WIDTH), fg=colour)
+        shown = mark.ljust(_WIDTH)
+        if wants_colours(sys.stdout):
+            shown = typer.style(shown, fg=colour)
         typer.echo(f"{shown}{printable(finding.subject)}: {printable(finding.words)}")
         if finding.remedy:
             typer.echo(f"{' ' * _WIDTH}{printable(finding.remedy)}")

@@ -25,6 +25,7 @@ from worker.cli.options import (
     Source,
     Until,
 )
+from worker.cli.pages import LOOK, REPAIR, Group, Page
 
 if TYPE_CHECKING:
     from messages.envelope import Rejection, Request
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from worker.settings import BrokerSettings, Settings
 
 dead_app = typer.Typer(
-    no_args_is_help=True,
+    cls=Group,
     rich_markup_mode=None,
     help="Dead letters: requests that could not be done. See them, replay them, drop them.",
 )
@@ -49,7 +50,7 @@ def _dead() -> None:
     """
 
 
-@dead_app.command("list")
+@dead_app.command("list", cls=Page, rich_help_panel=LOOK, short_help="count the dead letters by reason, or list each")
 def list_letters(
     each: Annotated[bool, typer.Option("--each", help="One row a letter, instead of counts.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Count so many letters at most, oldest first.")] = None,
@@ -81,7 +82,7 @@ def list_letters(
     asyncio.run(_list(broker_settings(amqp_url, prefix), wanted, limit, is_each=each, is_json=json))
 
 
-@dead_app.command()
+@dead_app.command(cls=Page, rich_help_panel=LOOK, short_help="everything about one letter")
 def show(
     id: Annotated[str, typer.Argument(help="A letter's id, or a request's.")],
     json: Json = False,
@@ -105,7 +106,7 @@ def show(
         raise typer.Exit(1)
 
 
-@dead_app.command()
+@dead_app.command(cls=Page, rich_help_panel=REPAIR, short_help="put requests back on the work queue")
 def replay(
     all: All = False,
     dry_run: DryRun = False,
@@ -154,7 +155,7 @@ def replay(
         raise typer.Exit(1)
 
 
-@dead_app.command()
+@dead_app.command(cls=Page, rich_help_panel=REPAIR, short_help="remove letters for good")
 def drop(
     all: All = False,
     dry_run: DryRun = False,
@@ -188,7 +189,7 @@ def drop(
     )
     check_chosen(wanted, is_all=all)
     settings = broker_settings(amqp_url, prefix)
-    count = asyncio.run(_count(settings, wanted, limit))
+    count = asyncio.run(_count(settings, wanted, limit, is_told=json and dry_run))
     if dry_run or count == 0:
         typer.echo(f"{_letters(count)} would be dropped." if count else "No letter fits.", err=True)
         return
@@ -280,13 +281,18 @@ async def _replay(settings: Settings, order: ReplayOrder, *, is_json: bool) -> b
     return left == 0 or order.is_dry_run
 
 
-async def _count(settings: BrokerSettings, wanted: LetterFilter, limit: int | None) -> int:
+async def _count(settings: BrokerSettings, wanted: LetterFilter, limit: int | None, *, is_told: bool) -> int:
     from worker.broker.dead_letters import open_dead_letters
+    from worker.cli.letter_text import dropped_json
 
     count = 0
     async with open_dead_letters(settings.amqp_url.get_secret_value(), settings.routes) as letters:
         async for letter in letters.read():
-            count += wanted.fits(letter)
+            if not wanted.fits(letter):
+                continue
+            count += 1
+            if is_told:
+                typer.echo(dropped_json(letter, is_dry_run=True))
             if count == limit:
                 break
     return count

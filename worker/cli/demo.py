@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.cli.options import Json
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 def demo(
     stay: Annotated[bool, typer.Option("--stay", help="Publish nothing; keep it all running until Ctrl-C.")] = False,
+    json: Json = False,
 ) -> None:
     """
     Start RabbitMQ, a simulated cloud and a worker, publish a batch of orders and show what becomes of each.
@@ -25,7 +28,7 @@ def demo(
     """
     import asyncio
 
-    if not asyncio.run(_stay() if stay else _demonstrate()):
+    if not asyncio.run(_stay(is_json=json) if stay else _demonstrate(is_json=json)):
         raise typer.Exit(1)
 
 
@@ -39,13 +42,15 @@ def _folder() -> Path:
     return Path.cwd() / ".sandbox"
 
 
-async def _demonstrate() -> bool:
+async def _demonstrate(*, is_json: bool) -> bool:
     import os
     import secrets
+    from contextlib import nullcontext
     from datetime import UTC, datetime
 
     from messages.routes import Routes
     from worker.demo.batch import Demonstration, Progress
+    from worker.demo.lines import balance_line, order_line
     from worker.demo.orders import demo_orders
     from worker.demo.stage import staged
     from worker.demo.table import show_end, showing
@@ -56,10 +61,13 @@ async def _demonstrate() -> bool:
     async with staged(_folder(), _talk, prefix, {"VPN_WORKER_SHUTDOWN_GRACE_S": "5"}) as stage:
         rows = [Progress(order) for order in demo_orders(datetime.now(UTC))]
         try:
-            with showing(rows) as changed:
+            with nullcontext(lambda: None) if is_json else showing(rows) as changed:
                 demonstration = Demonstration(rows, changed)
                 await _interruptible(demonstration.run(stage))
-            show_end(demonstration)
+            if is_json:
+                typer.echo("\n".join([*map(order_line, rows), balance_line(demonstration)]))
+            else:
+                show_end(demonstration)
         finally:  # also at Ctrl-C and when outcomes are missing
             await stage.worker.stop()
             if is_given:
@@ -102,12 +110,13 @@ async def _clean_up(amqp_url: str, routes: Routes) -> None:
             return
 
 
-async def _stay() -> bool:
+async def _stay(*, is_json: bool) -> bool:
     import asyncio
     import os
     import signal
     from pathlib import Path
 
+    from worker.demo.lines import running_line
     from worker.demo.stage import staged
     from worker.demo.table import show_running
     from worker.sandbox.noted import noted
@@ -120,7 +129,7 @@ async def _stay() -> bool:
         note = {"amqp_url": stage.amqp_url, "prefix": prefix, "api_url": stage.api_url, "auth": "none"}
         note |= {"ledger_url": stage.ledger_url, "http_url": stage.http_url or ""}
         with noted(Path.cwd(), note):
-            show_running(stage)
+            typer.echo(running_line(stage)) if is_json else show_running(stage)
             asked = asyncio.ensure_future(stop.wait())
             over = asyncio.ensure_future(stage.until_over())
             waits: set[asyncio.Future[Any]] = {asked, over}

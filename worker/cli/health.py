@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.options import Json
 from worker.errors import SettingsError, VpnWorkerError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def health(
     timeout_s: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds to wait for the answer.")] = 4.0,
     host: Annotated[str, typer.Option(envvar="VPN_WORKER_HTTP_HOST", help="Where the worker listens.")] = "127.0.0.1",
     port: Annotated[str, typer.Option(envvar="VPN_WORKER_HTTP_PORT", help="On which port.")] = "",
+    json: Json = False,
 ) -> None:
     """
     Ask a running worker how it is: exit 0 when it is well, 1 when it is not, with the checks that fail.
@@ -52,6 +54,9 @@ def health(
     """
     address = _address(url or _url_of(host, port), probe)
     status, body = _ask(address, timeout_s)
+    if json:
+        typer.echo(_as_json(address, status, body))
+        raise typer.Exit(0 if status == 200 else NotWell.exit_code)
     if status != 200:
         raise NotWell("\n".join([f"{address} says {status}.", *_reasons(body)]))
     typer.echo(f"{address} says 200.")
@@ -113,6 +118,16 @@ def _ask(address: str, timeout_s: float) -> tuple[int, bytes]:
         ) from exc
     finally:
         connection.close()
+
+
+def _as_json(address: str, status: int, body: bytes) -> str:
+    import json
+
+    try:
+        answer: object = json.loads(body)
+    except ValueError:
+        answer = None
+    return json.dumps({"address": address, "status": status, "is_well": status == 200, "answer": answer})
 
 
 def _reasons(body: bytes) -> Iterator[str]:

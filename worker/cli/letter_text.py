@@ -89,11 +89,11 @@ def dropped_text(letter: DeadLetter) -> str:
     return f"dropped   {_name(letter)}"
 
 
-def dropped_json(letter: DeadLetter) -> str:
+def dropped_json(letter: DeadLetter, *, is_dry_run: bool = False) -> str:
     """
-    A letter that was dropped, as one line of JSON.
+    A letter that was dropped, or would be, as one line of JSON.
     """
-    return json.dumps({"did": "dropped"} | letter_row(letter))
+    return json.dumps({"did": "would_drop" if is_dry_run else "dropped"} | letter_row(letter))
 
 
 def job_facts(job: Job) -> dict[str, object]:

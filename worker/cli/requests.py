@@ -21,6 +21,7 @@ from worker.cli.options import (
     States,
     TenantId,
 )
+from worker.cli.pages import LOOK, Group, Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _PAGE = 500
 
 requests_app = typer.Typer(
-    no_args_is_help=True,
+    cls=Group,
     rich_markup_mode=None,
     help="Requests: what the ledger knows of them.",
 )
@@ -49,7 +50,7 @@ def _requests() -> None:
     """
 
 
-@requests_app.command("list")
+@requests_app.command("list", cls=Page, rich_help_panel=LOOK, short_help="what became of requests, the newest first")
 def list_requests(
     state: States = None,
     tenant: TenantId = None,
@@ -92,7 +93,7 @@ def list_requests(
     asyncio.run(_list(settings, wanted, find, limit, is_json=json))
 
 
-@requests_app.command()
+@requests_app.command(cls=Page, rich_help_panel=LOOK, short_help="everything about one request, and what comes next")
 def show(
     id: Annotated[str, typer.Argument(help="The request's id.")],
     source: Source = None,

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.options import Json
+
 Texts = list[str] | None
 Token = Annotated[
     str | None, typer.Option(envvar="VPN_WORKER_SIMULATOR_TOKEN", help="What X-Auth-Token must be; unset: no check.")
@@ -63,6 +65,7 @@ def simulate(
     bad_token_status: Annotated[int, typer.Option(help="Answer to a bad token, 401 or 403.")] = 401,
     fault: Annotated[Texts, typer.Option(help="KIND:SHARE[:CALL], such as error_503:0.05; repeatable.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes ids, shares and faults repeatable.")] = None,
+    json: Json = False,
 ) -> None:
     """
     Run a simulated cloud: `POST /v2.0/vpn/vpnservices` and its family, with the document's limits and faults on request.
@@ -112,6 +115,14 @@ def simulate(
             faults=tuple(fault or ()),
             seed=seed,
         )
-        asyncio.run(serve(config, lambda url: typer.echo(f"Simulated cloud ({dialect}) on {url}")))
+        asyncio.run(serve(config, lambda url: typer.echo(_started(dialect, url, is_json=json))))
     except SimulatorError as exc:
         raise SimulationError(str(exc)) from exc
+
+
+def _started(dialect: str, url: str, *, is_json: bool) -> str:
+    import json
+
+    if is_json:
+        return json.dumps({"started": True, "dialect": dialect, "url": url})
+    return f"Simulated cloud ({dialect}) on {url}"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from worker.cli.options import AmqpUrl, Json, ManagementUrl, Prefix
+from worker.cli.pages import SET_UP, Group, Page
 
 if TYPE_CHECKING:
     from worker.broker.comparing import Compared
 
-topology_app = typer.Typer(no_args_is_help=True, help="Our exchanges and queues at the broker.", rich_markup_mode=None)
+topology_app = typer.Typer(cls=Group, help="Our exchanges and queues at the broker.", rich_markup_mode=None)
 
 
 @topology_app.callback()
@@ -23,7 +24,7 @@ def _topology() -> None:
     """
 
 
-@topology_app.command()
+@topology_app.command(cls=Page, rich_help_panel=SET_UP, short_help="what will be declared at RabbitMQ")
 def plan(prefix: Prefix = None, json: Json = False) -> None:
     """
     Show what `apply` declares, with every argument; needs no broker.
@@ -39,7 +40,7 @@ def plan(prefix: Prefix = None, json: Json = False) -> None:
         typer.echo(line)
 
 
-@topology_app.command()
+@topology_app.command(cls=Page, rich_help_panel=SET_UP, short_help="what is missing at RabbitMQ, or differs")
 def diff(
     json: Json = False,
     management_url: ManagementUrl = None,
@@ -74,8 +75,9 @@ def diff(
     raise typer.Exit(_status(compared))
 
 
-@topology_app.command()
+@topology_app.command(cls=Page, rich_help_panel=SET_UP, short_help="declare exchanges and queues at RabbitMQ")
 def apply(
+    json: Json = False,
     amqp_url: AmqpUrl = None,
     prefix: Prefix = None,
 ) -> None:
@@ -86,11 +88,15 @@ def apply(
     """
     import asyncio
 
-    from worker.broker.topology import apply_topology
+    from worker.broker.topology import Applied, apply_topology
     from worker.cli.broker_settings import broker_settings
+    from worker.cli.topology_text import applied_row
+
+    def told(applied: Applied) -> None:
+        typer.echo(applied_row(applied) if json else applied)
 
     settings = broker_settings(amqp_url, prefix)
-    asyncio.run(apply_topology(settings.amqp_url.get_secret_value(), settings.routes, typer.echo))
+    asyncio.run(apply_topology(settings.amqp_url.get_secret_value(), settings.routes, told))
 
 
 def _status(compared: tuple[Compared, ...]) -> int:

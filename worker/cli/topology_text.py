@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from worker.broker.comparing import REMEDIES, Compared, Standing, Thing
-from worker.broker.topology import BindingSpec, ExchangeSpec, Topology
+from worker.broker.topology import Applied, BindingSpec, ExchangeSpec, Topology
 
 
 def plan_lines(wanted: Topology) -> Iterator[str]:
@@ -50,6 +50,13 @@ def diff_rows(compared: tuple[Compared, ...]) -> Iterator[str]:
         yield json.dumps(
             {**_name(one.thing), "standing": one.standing.value, "differences": differences, "words": one.words}
         )
+
+
+def applied_row(applied: Applied) -> str:
+    """
+    What became of a thing, as a line of JSON.
+    """
+    return json.dumps({**_name(applied.thing), "became": applied.became})
 
 
 def advice(compared: tuple[Compared, ...]) -> Iterator[str]:

@@ -14,6 +14,8 @@ from typing import Any, Literal, TextIO, cast
 import orjson
 import structlog
 
+from worker.terminals import wants_colours
+
 LogFormat = Literal["auto", "json", "text"]
 
 #: Libraries whose own chatter is told by our events already.
@@ -40,7 +42,7 @@ def configure_logs(level: str, log_format: LogFormat) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             escape_controls,
-            _to_text(colors=sys.stderr.isatty()) if is_text else _to_json,
+            _to_text(colors=wants_colours(sys.stderr)) if is_text else _to_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
