@@ -14,6 +14,7 @@ from worker.core.answers import CreateAnswer, ListAnswer, Throttled
 from worker.core.job import RequestKey
 from worker.core.killswitch import KillSwitch, Mode, after_create, after_look, after_probe
 from worker.core.policy import Policy
+from worker.core.sparing import Sparing
 from worker.facts import note
 from worker.facts.calls import CalmBegun, CalmLengthened
 from worker.pace import Pace, Turn
@@ -26,6 +27,8 @@ LEAST_PAUSE_S = 0.5
 _SHORT_S = 5.0
 _NO_LIMIT = 100_000
 _LOOK_S = 1.0
+#: Between two lines of the log about a ledger that goes on refusing.
+_TELL_LEDGER_S = 30.0
 
 
 class Gate:
@@ -51,6 +54,7 @@ class Gate:
         self._queue: dict[object, None] = {}
         self._ledger_failing_since_s: float | None = None
         self._ledger_words = ""
+        self._ledger_refusals = Sparing(_TELL_LEDGER_S)
 
     @property
     def switch(self) -> KillSwitch:
@@ -155,16 +159,21 @@ class Gate:
         """
         self._turn_to(after_probe(self._switch, answer))
 
-    def heed_ledger(self, words: str | None) -> None:
+    def heed_ledger(self, words: str | None) -> int:
         """
         Notes that the ledger refused, and why; None: it did not.
+
+        Every request that is held asks again each second, so only some refusals are worth a line of the log: gives how
+        many such a line stands for, or 0 for none.
         """
         if words is None:
             self._ledger_failing_since_s = None
-            return
+            return 0
+        now_s = asyncio.get_running_loop().time()
         self._ledger_words = words
         if self._ledger_failing_since_s is None:
-            self._ledger_failing_since_s = asyncio.get_running_loop().time()
+            self._ledger_failing_since_s = now_s
+        return self._ledger_refusals.heed(words, now_s)
 
     async def passed(self) -> bool:
         """

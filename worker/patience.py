@@ -32,8 +32,7 @@ async def insist(gate: Gate, act: Callable[[], Awaitable[T]]) -> T:
         try:
             done = await act()
         except LedgerError as exc:
-            gate.heed_ledger(str(exc))
-            note(LedgerFailed(str(exc), _WAIT_S))
+            note(LedgerFailed(str(exc), _WAIT_S, gate.heed_ledger(str(exc))))
             if not await gate.rest(_WAIT_S):
                 raise
         else:

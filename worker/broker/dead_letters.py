@@ -15,6 +15,7 @@ from messages.routes import Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors, user_of
 from worker.broker.letter_messages import to_letter
 from worker.broker.link import Loss
+from worker.broker.probing import Permission, may_read
 from worker.core.letters import DeadLetter
 from worker.errors import BrokerRefused, BrokerUnreachable
 
@@ -61,6 +62,12 @@ class BrokerDeadLetters:
         with self._translated():
             queue = await self._channel.get_queue(self._routes.dead_queue, ensure=True)
             left = await self._count(self._channel)
+        if left == 0 and await may_read(self._connection, queue.name) is Permission.REFUSED:
+            # Counting needs no permission: "no letters" would be a guess that happens to be right today.
+            raise BrokerRefused(
+                f"The dead letters in {queue.name} cannot be read: this user may not. Use a user that may, or grant it the "
+                "permission (docs/how-to/permissions.md)."
+            )
         window_size = min(max(_SMALL_WINDOW, -(-left // _ORDERED_WINDOWS)), _LARGE_WINDOW)
         while left > 0:
             size = min(left, window_size)

@@ -7,7 +7,9 @@ from __future__ import annotations
 from worker.composing import copying_user, risks_of
 from worker.errors import SettingsError
 from worker.ports import Finding, State
+from worker.settings import Settings
 from worker.settings.inspecting import SettingsLook
+from worker.settings.variables import variable
 from worker.telemetry.inspecting import inspect_http_port
 
 _REMEDY = (
@@ -37,11 +39,19 @@ async def settings_findings(look: SettingsLook) -> tuple[Finding, ...]:
             copying_user(settings)
         except SettingsError as exc:
             findings.append(Finding("VPN_WORKER_TENANT_CHECK", State.FAULT, str(exc), _REMEDY))
-        findings.append(await inspect_http_port(settings.http_host, settings.http_port))
+        findings.append(await _port_finding(look, settings))
     if not any(finding.state is State.FAULT for finding in findings):
         given = 0 if settings is None else len(settings.model_fields_set)
         findings.insert(0, Finding("settings", State.OK, f"{given} given, none wrong."))
     return tuple(findings)
+
+
+async def _port_finding(look: SettingsLook, settings: Settings) -> Finding:
+    wrong = [name for name in ("http_host", "http_port") if variable(name) in dict(look.faults)]
+    if wrong:
+        words = f"Not looked at, since {variable(wrong[0])} is wrong."
+        return Finding("HTTP port", State.UNSEEN, words, "Correct that first.")
+    return await inspect_http_port(settings.http_host, settings.http_port)
 
 
 def fault_findings(faults: tuple[tuple[str, str], ...]) -> list[Finding]:

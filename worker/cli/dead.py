@@ -238,12 +238,12 @@ async def _show(settings: Settings, id: str, *, is_json: bool) -> bool:
 
 
 async def _jobs(settings: Settings, asked: list[Request | Rejection]) -> list[Job | None]:
-    from worker.cli.ledger import opened_ledger
+    from worker.cli.ledger import READER_BUSY_S, opened_ledger
     from worker.errors import LedgerError
 
     jobs: list[Job | None] = []
     try:
-        async with opened_ledger(settings) as ledger:
+        async with opened_ledger(settings, READER_BUSY_S) as ledger:
             for one in asked:
                 known = () if one.id is None or one.source is None else await ledger.find(one.id, one.source)
                 jobs.append(known[0] if known else None)

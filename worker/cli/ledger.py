@@ -15,9 +15,12 @@ from worker.errors import LedgerError
 from worker.ledger.opening import open_ledger
 from worker.ledger.postgres import PostgresLedger
 from worker.ledger.sqlite import SqliteLedger
+from worker.ledger.sqlite_file import BUSY_S
 from worker.settings import Settings, load_settings
 
 _SQLITE = "sqlite:///"
+#: Somebody sits before it, and nothing is lost when it is told that the file is busy.
+READER_BUSY_S = 3.0
 
 
 def ledger_settings(ledger_url: str | None) -> Settings:
@@ -37,9 +40,13 @@ def ledger_settings(ledger_url: str | None) -> Settings:
 
 
 @asynccontextmanager
-async def opened_ledger(settings: Settings) -> AsyncIterator[SqliteLedger | PostgresLedger]:
+async def opened_ledger(settings: Settings, busy_s: float = BUSY_S) -> AsyncIterator[SqliteLedger | PostgresLedger]:
     """
     The workers' ledger.
+
+    Args:
+        settings: the workers'.
+        busy_s: how long to wait for another process that holds a SQLite file; READER_BUSY_S for who only reads.
 
     Raises:
         LedgerError: there is none, or it cannot be opened.
@@ -47,7 +54,7 @@ async def opened_ledger(settings: Settings) -> AsyncIterator[SqliteLedger | Post
     url = settings.ledger_url.get_secret_value()
     _check_there(url)
     owner = f"{socket.gethostname()}:{os.getpid()}:operator"
-    ledger = await open_ledger(url, owner, settings.lease_s)
+    ledger = await open_ledger(url, owner, settings.lease_s, busy_s)
     try:
         yield ledger
     finally:

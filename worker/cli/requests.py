@@ -124,11 +124,11 @@ def show(
 async def _list(settings: Settings, wanted: RecordFilter, find: str | None, limit: int, *, is_json: bool) -> None:
     from datetime import UTC, datetime
 
-    from worker.cli.ledger import opened_ledger
+    from worker.cli.ledger import READER_BUSY_S, opened_ledger
     from worker.cli.record_table import print_records
 
     shown, last = 0, None
-    async with opened_ledger(settings) as ledger:
+    async with opened_ledger(settings, READER_BUSY_S) as ledger:
         async for page in _pages(_reader(ledger.records, wanted, find), limit):
             print_records(page, datetime.now(UTC), is_json=is_json)
             shown, last = shown + len(page), page[-1].place
@@ -167,10 +167,10 @@ async def _pages(read_page: Read, limit: int) -> AsyncIterator[tuple[Record, ...
 async def _show(settings: Settings, id: str, source: str | None, *, is_json: bool) -> bool:
     from datetime import UTC, datetime
 
-    from worker.cli.ledger import opened_ledger
+    from worker.cli.ledger import READER_BUSY_S, opened_ledger
     from worker.cli.record_text import record_json, record_text
 
-    async with opened_ledger(settings) as ledger:
+    async with opened_ledger(settings, READER_BUSY_S) as ledger:
         found = await ledger.records.of_request(id, source)
     now = datetime.now(UTC)
     tell, between = (record_json, "\n") if is_json else (record_text, "\n\n")

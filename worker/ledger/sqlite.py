@@ -14,7 +14,7 @@ from worker.core.job import Job, Phase, RequestKey
 from worker.ledger import sqlite_sql as sql
 from worker.ledger.claiming import FORGOTTEN, Known, begins, is_kept, is_still, judge
 from worker.ledger.rows import from_row, to_row
-from worker.ledger.sqlite_file import open_database
+from worker.ledger.sqlite_file import BUSY_S, open_database
 from worker.ledger.sqlite_follows import SqliteFollows
 from worker.ledger.sqlite_records import sqlite_records
 from worker.ledger.writer import GroupWriter
@@ -29,16 +29,17 @@ class SqliteLedger:
         path: the file; made, with its folder, when it is not there.
         owner: who we are in leases; unique to this process.
         lease_s: how long a claim lasts without a write; longer than the longest API call.
+        busy_s: how long to wait for another process that holds the file.
 
     Attributes:
         follows: the part about followed services.
         records: the part for people.
     """
 
-    def __init__(self, path: Path, owner: str, lease_s: float) -> None:
+    def __init__(self, path: Path, owner: str, lease_s: float, busy_s: float = BUSY_S) -> None:
         self._owner = owner
         self._lease = timedelta(seconds=lease_s)
-        self._writer = GroupWriter(partial(open_database, path))
+        self._writer = GroupWriter(partial(open_database, path, busy_s))
         self.follows = SqliteFollows(self._writer, owner, self._lease)
         self.records = sqlite_records(self._writer)
 

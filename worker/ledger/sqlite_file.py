@@ -15,14 +15,18 @@ from worker.ledger.migrations import steps
 
 log = structlog.get_logger()
 
-#: How long to wait for other workers of this host that hold the file.
-_BUSY_S = 30.0
+#: How long a worker waits for others of this host that hold the file.
+BUSY_S = 30.0
 _BUSY_RETRY_S = 0.02
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """
     The database at `path`, made if missing, its schema brought up to date.
+
+    Args:
+        path: the file.
+        busy_s: how long to wait for others that hold it, now and at each write.
 
     Raises:
         LedgerError: it was made by a newer version, is no ledger, or cannot be written.
@@ -34,21 +38,29 @@ def open_database(path: Path) -> sqlite3.Connection:
                 f"The ledger {path} cannot be opened: there is no folder {path.parent}; make it, or mend the path."
             )
         is_new = not path.exists()
-        database = _opened(path)
+        database = _opened(path, busy_s)
     except (sqlite3.Error, OSError) as exc:
-        raise LedgerError(
-            f"The ledger {path} cannot be opened: {exc}; check the path, its permissions and the disk."
-        ) from exc
+        remedy = "check the path, its permissions and the disk."
+        if is_busy(exc):
+            remedy = f"another process has held it for {busy_s:g} s, `fuser -v {path}` shows which; then try again."
+        raise LedgerError(f"The ledger {path} cannot be opened: {exc}; {remedy}") from exc
     if is_new:
         log.warning("ledger.created", path=str(path.absolute()))
     return database
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+def is_busy(exc: Exception) -> bool:
+    """
+    Whether SQLite refused since another process holds the file.
+    """
+    return isinstance(exc, sqlite3.OperationalError) and exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _opened(path: Path, busy_s: float) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         _refuse_foreign(database, path)
-        _use_write_ahead_log(database)
+        _use_write_ahead_log(database, busy_s)
         # FULL: a commit is on disk before anybody acts on it; grouped commits make it free (measured).
         database.execute("PRAGMA synchronous = FULL")
         database.execute("BEGIN IMMEDIATE")
@@ -69,14 +81,14 @@ def _refuse_foreign(database: sqlite3.Connection, path: Path) -> None:
         raise LedgerError(f"{path} is the database of something else; name another file in VPN_WORKER_LEDGER_URL.")
 
 
-def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+def _use_write_ahead_log(database: sqlite3.Connection, busy_s: float) -> None:
     # Two workers that start together on a new file get "locked" at once here: this step knows no busy timeout.
-    give_up_at = time.monotonic() + _BUSY_S
+    give_up_at = time.monotonic() + busy_s
     while True:
         try:
             database.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+            if not is_busy(exc) or time.monotonic() > give_up_at:
                 raise
             time.sleep(_BUSY_RETRY_S)
         else:
