@@ -9,16 +9,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiormq.exceptions
 from aio_pika.abc import AbstractConnection
 
 from messages.routes import Routes
 from worker.broker.connection import BROKER_ERRORS, CALL_TIMEOUT_S, connected, typed_errors
-from worker.broker.management import Management, open_management
 from worker.broker.topology import MISMATCH_REMEDY, BindingSpec, ExchangeSpec, QueueSpec, exists, topology
 from worker.broker.versions import refuse_too_old, server_of
+
+if TYPE_CHECKING:
+    from worker.broker.management import Management
 
 Thing = ExchangeSpec | QueueSpec | BindingSpec
 Value = str | int | float | bool | None
@@ -102,6 +104,9 @@ async def compare_topology(amqp_url: str, routes: Routes, management_url: str | 
         refuse_too_old(server_of(connection))
         if management_url is None:
             return await compare_by_amqp(connection, routes)
+    # HTTP takes long to load, and most brokers are looked at without.
+    from worker.broker.management import open_management  # noqa: PLC0415
+
     async with open_management(management_url, amqp_url) as management:
         return await compare_by_management(management, routes)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from aio_pika.abc import AbstractConnection
 from yarl import URL
@@ -13,13 +14,15 @@ from yarl import URL
 from messages.routes import Routes
 from worker.broker.comparing import REMEDIES, Compared, Standing, compare_by_amqp, compare_by_management
 from worker.broker.connection import HEARTBEAT_S, connected, shown_url
-from worker.broker.management import Management, ManagementUnusable, open_management
 from worker.broker.probing import Flow, Permission, flow_to, may_read, may_reply, may_write
 from worker.broker.queue_findings import queue_findings
 from worker.broker.topology import BindingSpec, topology
 from worker.broker.versions import OLDEST, Server, server_of
 from worker.errors import BrokerRefused, VpnWorkerError
 from worker.ports import Finding, State
+
+if TYPE_CHECKING:
+    from worker.broker.management import Management
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_HEARTBEAT_S = 60
@@ -187,6 +190,9 @@ async def _queue_findings(
 ) -> list[Finding]:
     if management_url is None:
         return _topology_findings(await compare_by_amqp(connection, routes))
+    # HTTP takes long to load, and most brokers are looked at without.
+    from worker.broker.management import ManagementUnusable, open_management  # noqa: PLC0415
+
     try:
         async with open_management(management_url, amqp_url) as management:
             compared = await compare_by_management(management, routes)

@@ -7,14 +7,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from worker.broker.inspecting import inspect_broker
 from worker.cli.check_installation import installation_findings
 from worker.cli.check_settings import fault_findings, settings_findings
 from worker.cli.check_text import Told
-from worker.cloud.inspecting import CloudRules, inspect_cloud
-from worker.composing import cloud_options
 from worker.errors import VpnWorkerError
-from worker.ledger.inspecting import inspect_ledger
 from worker.ports import Finding, State
 from worker.settings import Settings
 from worker.settings.inspecting import SettingsLook
@@ -56,13 +52,20 @@ async def _look_at(area: str, look: SettingsLook, areas: Sequence[str]) -> list[
 def _look_of(area: str, look: SettingsLook, settings: Settings) -> Look:
     match area:
         case "broker":
+            from worker.broker.inspecting import inspect_broker
+
             management = settings.management_url
             management_url = None if management is None else management.get_secret_value()
             amqp_url = settings.amqp_url.get_secret_value()
             return lambda: inspect_broker(amqp_url, settings.routes, management_url, limit_s=_PART_S)
         case "ledger":
+            from worker.ledger.inspecting import inspect_ledger
+
             return lambda: inspect_ledger(settings.ledger_url.get_secret_value())
         case _:
+            from worker.cloud.inspecting import CloudRules, inspect_cloud
+            from worker.composing import cloud_options
+
             access = look.access
             assert access is not None  # noqa: S101 - _look_at asks for it
             rules = CloudRules(settings.clock_tolerance_s, _PART_S)

@@ -9,14 +9,17 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worker.cli.broker_settings import noted_ledger
 from worker.errors import LedgerError
 from worker.ledger.opening import open_ledger
-from worker.ledger.postgres import PostgresLedger
-from worker.ledger.sqlite import SqliteLedger
 from worker.ledger.sqlite_file import BUSY_S
 from worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from worker.ledger.postgres import PostgresLedger
+    from worker.ledger.sqlite import SqliteLedger
 
 _SQLITE = "sqlite:///"
 #: Somebody sits before it, and nothing is lost when it is told that the file is busy.

@@ -7,15 +7,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from worker.app import SystemClock
-from worker.broker.publisher import BrokerPublisher
-from worker.broker.replier import BrokerReplier
 from worker.cli.broker_settings import noted_settings
-from worker.cloud.clouds import Clouds, open_clouds
-from worker.composing import cloud_options
 from worker.settings import Settings, access_of, load_settings
-from worker.teller import Teller
+
+if TYPE_CHECKING:
+    from worker.cloud.clouds import Clouds
+    from worker.teller import Teller
 
 
 def operator_settings(
@@ -42,6 +41,11 @@ async def opened_teller(settings: Settings) -> AsyncIterator[Teller]:
     """
     Tells events as a worker with these settings would.
     """
+    from worker.app import SystemClock
+    from worker.broker.publisher import BrokerPublisher
+    from worker.broker.replier import BrokerReplier
+    from worker.teller import Teller
+
     url = settings.amqp_url.get_secret_value()
     publisher = BrokerPublisher(url, settings.routes, settings.publish_timeout_s)
     replier = BrokerReplier(url, settings.routes, settings.publish_timeout_s)
@@ -59,5 +63,8 @@ async def opened_cloud(settings: Settings) -> AsyncIterator[Clouds]:
     """
     The cloud as a worker with these settings would ask it.
     """
+    from worker.cloud.clouds import open_clouds
+    from worker.composing import cloud_options
+
     async with open_clouds(cloud_options(settings, access_of(settings))) as cloud:
         yield cloud

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from worker.ledger.postgres_inspecting import inspect_postgres
 from worker.ledger.sqlite_inspecting import inspect_sqlite
 from worker.ports import Finding
 
@@ -31,6 +30,9 @@ async def inspect_ledger(url: str, timeout_s: float = 5.0) -> tuple[Finding, ...
     if url.startswith(_SQLITE):
         path = Path(url.removeprefix(_SQLITE))
         return await _in_thread(lambda: inspect_sqlite(path, timeout_s))
+    # Its library takes long to load, and most ledgers are files.
+    from worker.ledger.postgres_inspecting import inspect_postgres  # noqa: PLC0415
+
     return await inspect_postgres(url, timeout_s)
 
 

@@ -5,10 +5,13 @@ Opens the ledger that a URL names.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from worker.ledger.postgres import PostgresLedger
 from worker.ledger.sqlite import SqliteLedger
 from worker.ledger.sqlite_file import BUSY_S
+
+if TYPE_CHECKING:
+    from worker.ledger.postgres import PostgresLedger
 
 _SQLITE = "sqlite:///"
 
@@ -30,6 +33,9 @@ async def open_ledger(url: str, owner: str, lease_s: float, busy_s: float = BUSY
     if url.startswith(_SQLITE):
         ledger = SqliteLedger(Path(url.removeprefix(_SQLITE)), owner, lease_s, busy_s)
     else:
+        # Its library takes long to load, and most commands have a file.
+        from worker.ledger.postgres import PostgresLedger  # noqa: PLC0415
+
         ledger = PostgresLedger(url, owner, lease_s)
     await ledger.start()
     return ledger
