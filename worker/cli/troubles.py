@@ -5,6 +5,8 @@ What went wrong, told to a person in words, or to a program as JSON; and the exi
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ import typer
 from worker.cli.examples import examples_of
 from worker.cli.pages import meant, words_of
 from worker.cli.words import printable
-from worker.errors import SettingsError, VpnWorkerError
+from worker.errors import BrokerUnreachable, SettingsError, VpnWorkerError
 
 if TYPE_CHECKING:
     from typer._click.core import Context
@@ -62,7 +64,7 @@ def trouble_of(exc: VpnWorkerError) -> Trouble:
     What one of our own errors says.
     """
     faults = exc.faults if isinstance(exc, SettingsError) else ()
-    return Trouble(str(exc), exc.exit_code, faults=faults)
+    return Trouble(str(exc), exc.exit_code, _remedy(exc), faults)
 
 
 def misuse(exc: typer.TyperException) -> Trouble:
@@ -99,6 +101,27 @@ def shadowed(exc: ImportError) -> Trouble | None:
     if not words:
         return None
     return Trouble(f"{words}. `vpn-worker check --only installation` says what to do. ({exc})", 1)
+
+
+def _remedy(exc: VpnWorkerError) -> str | None:
+    """
+    What helps somebody who has set nothing up yet; None where the words say it all.
+    """
+    match exc:
+        case SettingsError(faults=[(str(place), _), *_]) if place.startswith("VPN_WORKER_"):
+            return f"`{_PROGRAM} settings {place}` explains it; `{_PROGRAM} check` looks at everything at once."
+        case BrokerUnreachable() if not _is_broker_named():
+            return (
+                f"No RabbitMQ here? `{_PROGRAM} demo --stay` (or `make run`) brings one; for another: "
+                "export VPN_WORKER_AMQP_URL=amqp://user:password@host:5672/vhost"
+            )
+        case _:
+            return None
+
+
+def _is_broker_named() -> bool:
+    is_flag = any(word.partition("=")[0] == "--amqp-url" for word in sys.argv)
+    return is_flag or any(name in os.environ for name in ("VPN_WORKER_AMQP_URL", "VPN_WORKER_AMQP_URL_FILE"))
 
 
 def _is_about_all(exc: typer.TyperException) -> bool:
