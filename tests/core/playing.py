@@ -240,7 +240,8 @@ def _after_post(scene: Scene, fault: Fault, policy: Policy) -> Scene:
     if fault in _CRASHES:
         return scene
     http_status = 500 if fault in _ERRORS else 503 if fault is Fault.HALF_MADE else None
-    return _absorbed(scene, fault, Unknown(a_trouble(http_status, code="lost")), policy)
+    code = "answer_lost" if http_status is None else "server_error"
+    return _absorbed(scene, fault, Unknown(a_trouble(http_status, code=code)), policy)
 
 
 def _absorbed(scene: Scene, fault: Fault, answer: CreateAnswer, policy: Policy) -> Scene:

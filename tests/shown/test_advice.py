@@ -28,6 +28,9 @@ from worker.core.job import Job, OutcomeKind, RequestKey
 from worker.core.records import Record
 from worker.shown.advice import what_next
 
+#: A code that this version does not know.
+LATER = replace(QUOTA, code="answered_in_latin")
+
 
 @pytest.mark.parametrize(
     ("job", "expected"),
@@ -37,7 +40,8 @@ from worker.shown.advice import what_next
         (replace(LOOKING, due_at=NOW - timedelta(hours=3)), "It is overdue by 3h: see whether one runs"),
         (SENT, "The cloud's answer"),
         (SETTLED, "Nothing; it is done."),
-        (FAILED, "Nothing; the same would be refused again."),
+        (FAILED, "Have services deleted or the quota raised"),
+        (ended(SENT, OutcomeKind.FAILED, trouble=LATER), "Nothing; the same would be refused again."),
         (ended(SENT, OutcomeKind.FAILED, trouble=QUOTA, is_retryable=True), "its sender may order again"),
         (ended(SENT, OutcomeKind.FAILED, service=service("s-9"), is_retryable=True), "deletes that service"),
         (ended(SENT, OutcomeKind.FAILED, is_dead_letter=True), "dead replay --request order-4 --source /shop`"),

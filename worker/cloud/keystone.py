@@ -46,6 +46,7 @@ _LONGEST_WAIT_S = 30.0
 #: One that refuses locks the user after some refusals (Keystone, lockout_failure_attempts), so it is asked much less.
 _REFUSING = frozenset({401, 403})
 
+_IN_TROUBLE = ("iam_failing", "is in trouble")
 _WRONG_URL = ("iam_url_wrong", "has no Identity API v3 at this address; it usually ends in /v3")
 #: What the identity service means by what an operator must mend; any other status but a trouble of its own: wrong URL.
 _ANSWERS: Mapping[int, tuple[str, str]] = {
@@ -292,7 +293,7 @@ class TokenLogin:
             return LoginFailed(trouble, is_settings_fault=reply.config_fault is not None)
         fault = reply.fault()
         is_in_trouble = reply.status >= 500 or reply.status in {408, 425, 429}
-        code, words = ("iam_failing", "is in trouble") if is_in_trouble else _ANSWERS.get(reply.status, _WRONG_URL)
+        code, words = _IN_TROUBLE if is_in_trouble else _ANSWERS.get(reply.status, _WRONG_URL)
         message = f"{login} {words}. The cloud says: {fault.message}"
         trouble = Trouble(code, message, fault.http_status, fault.api_code, fault.request_id)
         return LoginFailed(trouble, not is_in_trouble, reply.retry_after_s)

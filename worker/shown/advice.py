@@ -8,6 +8,7 @@ import shlex
 from datetime import datetime
 from typing import assert_never
 
+from messages.error_codes import remedy_of
 from worker.core.following import Ending
 from worker.core.job import Job, Outcome, OutcomeKind, Phase
 from worker.core.records import Record
@@ -79,7 +80,8 @@ def _failed(job: Job, outcome: Outcome) -> str:
         return "A person deletes that service at the cloud; then its sender may order again, under a new id."
     if outcome.is_retryable:
         return "Nothing here; its sender may order again, under a new id."
-    return "Nothing; the same would be refused again."
+    remedy = remedy_of(outcome.trouble.code) if outcome.trouble else None
+    return remedy or "Nothing; the same would be refused again."
 
 
 def _in_doubt(job: Job) -> str:
