@@ -59,8 +59,8 @@ lock: $(UV) ## write the lock files anew from pyproject.toml
 schema: .venv/.installed ## write docs/reference/contract anew from the message models
 	@$(BIN)/vpn-worker schema --write docs/reference/contract
 
-docs: .venv/.installed ## write the list of metrics in docs/reference/metrics.md anew
-	@$(BIN)/python -m worker.telemetry.metrics_page docs/reference/metrics.md
+docs: .venv/.installed ## write what docs/ has from the code anew: settings, commands, events, errors, metrics
+	@$(BIN)/python -m worker.cli.reference docs
 
 dashboard: .venv/.installed ## write the Grafana dashboard anew from its rows in deploy/grafana
 	@$(BIN)/python -m deploy.grafana.dashboard

@@ -13,13 +13,20 @@ from worker.core.meanings import Class, Fault, Row, row
 
 
 def _names_the_token(fault: Fault) -> bool:
+    """
+    The message says that the token is invalid or expired.
+    """
     said = fault.message.lower()
     return "token" in said and any(word in said for word in ("invalid", "expired", "not valid"))
 
 
 def _has_own_code(fault: Fault) -> bool:
-    # Web servers and frameworks repeat the status as the code ("404", "404 Not Found"): that tells of the URL, not of
-    # a router that is not there.
+    """
+    The body has a code of its own.
+
+    Web servers and frameworks repeat the status as the code ("404", "404 Not Found"): that tells of the URL, not of
+    a router that is not there.
+    """
     code = fault.api_code or ""
     return code != "" and not code[0].isdigit()
 

@@ -8,14 +8,52 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from messages.envelope import Envelope, Rejection, Request, decode_request
 
 #: Reasons of letters that the worker did not write itself.
 DELIVERY_LIMIT = "delivery_limit"
-#: Every reason that the worker or RabbitMQ gives, and that of a message that is none of ours.
-REASONS = ("failed", "in_doubt", "rejected", "poison", "delivery_limit", "foreign")
 FOREIGN = "foreign"
+
+
+class ReasonWords(NamedTuple):
+    """
+    What a reason means, and what to do about its letters.
+    """
+
+    meaning: str
+    remedy: str
+
+
+#: Every reason that the worker or RabbitMQ gives, and that of a message that is none of ours.
+REASON_WORDS: Mapping[str, ReasonWords] = MappingProxyType(
+    {
+        "failed": ReasonWords(
+            "Given up: its deadline passed, or the API could not bear it while others were answered. Nothing was created.",
+            "Mend the cause, then `vpn-worker dead replay`.",
+        ),
+        "in_doubt": ReasonWords(
+            "It may have been created, and looking could not settle it.",
+            "Look at the cloud, then `vpn-worker resolve`; or `vpn-worker dead replay`, which looks again.",
+        ),
+        "rejected": ReasonWords(
+            "The message is no valid request; it was never sent.",
+            "Tell its publisher, then `vpn-worker dead drop`.",
+        ),
+        "poison": ReasonWords(
+            "Workers died when they touched it; it has no outcome yet.",
+            "Read it with `vpn-worker dead show`; `vpn-worker dead replay` once the worker is mended.",
+        ),
+        DELIVERY_LIMIT: ReasonWords(
+            "RabbitMQ itself parked it after too many deliveries; it has no outcome yet.",
+            "`vpn-worker dead replay`.",
+        ),
+        FOREIGN: ReasonWords("Somebody else's message.", "`vpn-worker dead drop`."),
+    }
+)
+REASONS = tuple(REASON_WORDS)
 
 _WORDS_LIMIT = 160
 #: Ids and numbers, which would put every letter into a group of its own.
