@@ -15,8 +15,8 @@ import typer
 
 from worker.cli.examples import examples_of
 from worker.cli.pages import meant, words_of
-from worker.cli.words import printable
 from worker.errors import BrokerUnreachable, SettingsError, VpnWorkerError
+from worker.shown.texts import printable
 
 if TYPE_CHECKING:
     from typer._click.core import Context
