@@ -101,7 +101,7 @@ async def test_every_order_meets_its_fate_and_nothing_is_left(folder: Path, amqp
         "the same event again under the same id",
         "already has VPN service",
         "4 services told as created, 4 in the cloud: none lost, none twice.",
-        "make run",
+        "vpn-worker demo --stay",
     ):
         assert words in said
     assert "guest:guest" not in said

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -21,7 +22,7 @@ _STYLES = {"created": "green", "failed": "red", "rejected": "yellow", "in doubt"
 _WIDE = 100
 #: Enough of a service id to see which is which.
 _SHORT_ID = 8
-_VPN_WORKER = ".venv/bin/vpn-worker"
+_IN_A_CLONE = Path(".venv/bin/vpn-worker")
 _ROUTER_ID = "66e3b16c-8ce5-40fb-bb49-ab6d8dc3f2aa"  # doc: example request, router_id
 
 
@@ -90,11 +91,17 @@ def show_end(demonstration: Demonstration) -> None:
         )
     else:
         console.print("\nNot every order met the fate it should have; that is a bug, please report it.", style="red")
+    us = _command()
     console.print("\nGo on:")
     for command, why in (
-        ("make run", "the same set-up, kept running; then, in a second terminal:"),
-        (f"{_VPN_WORKER} watch", "events as they come"),
-        (f"{_VPN_WORKER} publish --router-id {_ROUTER_ID} --name myservice --wait-s 10", "one request"),
+        (
+            "make run" if _IN_A_CLONE.exists() else f"{us} demo --stay",
+            "the same set-up, kept running; then, in a second terminal, in this folder:",
+        ),
+        (f"{us} watch", "events as they come"),
+        (f"{us} publish --router-id {_ROUTER_ID} --name myservice --wait-s 10", "one request"),
+        (f"{us} requests list", "what became of every request"),
+        (f"{us} help", "what else there is"),
     ):
         console.print(f"  {command}\n      {why}")
 
@@ -105,17 +112,26 @@ def show_running(stage: Stage) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     console.print("\nEverything runs; Ctrl-C ends it. In a second terminal, in this folder:")
+    us = _command()
     for command in (
-        f"{_VPN_WORKER} watch",
-        f"{_VPN_WORKER} publish --router-id {_ROUTER_ID} --name myservice --wait-s 10",
+        f"{us} watch",
+        f"{us} publish --router-id {_ROUTER_ID} --name myservice --wait-s 10",
+        f"{us} requests list",
         f"curl {stage.api_url}/v2.0/vpn/vpnservices",
-        f"{_VPN_WORKER} health",
+        f"{us} health",
         f"curl {stage.http_url}/ready",
         f"curl {stage.http_url}/metrics",
         f"tail -f {stage.worker.log_file}",
     ):
         console.print(f"  {command}")
     console.print(f"\nFrom elsewhere: VPN_WORKER_AMQP_URL={_masked(stage)} (exchange {stage.prefix}.requests)\n")
+
+
+def _command() -> str:
+    """
+    What the reader types: in a clone the one that `make` made, elsewhere the one that is installed.
+    """
+    return str(_IN_A_CLONE) if _IN_A_CLONE.exists() else "vpn-worker"
 
 
 def _masked(stage: Stage) -> str:
