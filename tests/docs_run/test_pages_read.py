@@ -1,0 +1,131 @@
+"""
+What no command shows: samples that would be taken, names that exist, links that lead somewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.docs_run.following import exemption
+from tests.docs_run.needs import EXEMPT, NEEDS
+from tests.docs_run.pages import ROOT, Block, blocks_of, mentions_of, pages, steps_of, text_of
+from tests.docs_run.samples import faults_of_sample
+from tests.docs_run.variables import MISSPELT, OTHERS, unknown_in
+from tests.docs_run.words import faults_of, tree
+
+PAGES = pages()
+#: Words that begin a mention of ours although `vpn-worker` is not there.
+GROUPS = tuple(f"{name} " for name, command in tree().commands.items() if hasattr(command, "commands"))
+LANGUAGES = {"console", "sh", "json", "yaml", "ini", "python", "promql", "text", "csv", "mermaid", "toml", ""}
+
+
+def blocks_on(page: str) -> list[Block]:
+    return blocks_of(page, text_of(page))
+
+
+def made_on(page: str) -> list[str]:
+    return [*NEEDS[page].files] if page in NEEDS else []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_word_of_a_command_is_known(page: str) -> None:
+    """
+    Also of those that are not run.
+    """
+    made = [*made_on(page), *(block.file_name for block in blocks_on(page) if block.file_name)]
+    faults = [
+        f"{step.where}: {fault}"
+        for block in blocks_on(page)
+        if block.language in {"console", "sh"}
+        for step in steps_of(block)
+        for fault in faults_of(step.command, made=made)
+    ]
+
+    assert not faults, "\n".join(["", *faults])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_within_the_text_is_known(page: str) -> None:
+    faults = []
+    for mention in mentions_of(page, text_of(page)):
+        text = mention.text
+        if text.startswith(GROUPS):
+            text = f"vpn-worker {text}"
+        if re.match(r"(\S*/)?vpn-worker \S|make [a-z-]+( |$)|python3? -m ", text):
+            faults += [f"{mention.where}: `{mention.text}`: {fault}" for fault in faults_of(text, is_prose=True)]
+
+    assert not faults, "\n".join(["", *faults])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_variable_is_a_setting(page: str) -> None:
+    faults = unknown_in(page, text_of(page))
+
+    assert not faults, "\n".join(["", *faults])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_sample_would_be_taken(page: str) -> None:
+    blocks = blocks_on(page)
+
+    assert set() == {block.language for block in blocks} - LANGUAGES
+    faults = [fault for block in blocks if block.language != "console" for fault in faults_of_sample(block)]
+    assert not faults, "\n".join(["", *faults])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    text = re.sub(r"^```.*?^```", "", text_of(page), flags=re.DOTALL | re.MULTILINE)
+    faults = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if "://" in path or path.startswith("mailto:"):
+            continue
+        file = (ROOT / page).parent / path if path else ROOT / page
+        if not file.exists():
+            faults.append(f"{page}: {target}: there is no such file")
+        elif anchor and anchor not in anchors(str(PurePosixPath(file))):
+            faults.append(f"{page}: {target}: there is no such heading")
+
+    assert not faults, "\n".join(["", *faults])
+
+
+def anchors(page: str) -> set[str]:
+    """
+    What can stand behind the `#` of a link to a page: its headings in small letters, without punctuation.
+    """
+    headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_there_are_pages() -> None:
+    assert len(PAGES) > 10
+
+
+def test_no_entry_of_the_tables_is_stale() -> None:
+    steps = [
+        step
+        for block in chain.from_iterable(blocks_on(page) for page in PAGES)
+        if block.language in {"console", "sh"}
+        for step in steps_of(block)
+    ]
+    used = {exemption(step) for step in steps}
+
+    assert [] == [one for one in EXEMPT if one not in used]
+    assert [] == [one.covered_by for one in EXEMPT if one.covered_by and not (ROOT / one.covered_by).exists()]
+    assert [] == [page for page in NEEDS if page not in PAGES]
+    assert [] == [
+        (page, words)
+        for page, needs in NEEDS.items()
+        for words in (*needs.stand_ins, *needs.statuses)
+        if words not in text_of(page)
+    ]
+
+
+def test_no_variable_beside_the_settings_is_stale() -> None:
+    assert [] == [name for name, reader in OTHERS.items() if name not in (ROOT / reader).read_text(encoding="utf-8")]
+    assert [] == [name for name, page in MISSPELT.items() if name not in text_of(page)]

@@ -1,0 +1,80 @@
+"""
+Every command of every page runs, and says what the page shows. `needs` says how a page is prepared and what is left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import fresh_database
+from tests.docs_run.following import exemption, follow, prepare
+from tests.docs_run.needs import NEEDS, Needs
+from tests.docs_run.pages import Step, blocks_of, pages, steps_of, text_of
+from tests.docs_run.stage import Stage
+from tests.e2e.conftest import start_cloud, start_worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from tests.e2e.conftest import StartCloud, StartWorker
+
+__all__ = ["start_cloud", "start_worker"]  # fixtures of the whole, wanted here too
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def steps_on(page: str) -> list[Step]:
+    blocks = blocks_of(page, text_of(page))
+    return [step for block in blocks if block.language in {"console", "sh"} for step in steps_of(block)]
+
+
+#: Pages of which something is run, each with the name of a server beside RabbitMQ that it needs.
+RUN = [
+    pytest.param(page, " ".join(NEEDS.get(page, Needs()).servers), id=page)
+    for page in pages()
+    if any(exemption(step) is None for step in steps_on(page))
+]
+
+
+@pytest.fixture
+def servers(request: pytest.FixtureRequest, server: str) -> dict[str, Any]:
+    """
+    The servers that the page needs beside RabbitMQ.
+    """
+    return {name: request.getfixturevalue(name) for name in server.split()}
+
+
+@pytest.fixture
+def empty_stage(
+    page: str, amqp_url: str, prefix: str, tmp_path: Path, start_cloud: StartCloud, start_worker: StartWorker
+) -> Stage:
+    """
+    A stage on which nothing is yet.
+    """
+    return Stage(page, tmp_path / "vpn-worker", tmp_path / "host", amqp_url, prefix, start_cloud, start_worker)
+
+
+@pytest.fixture
+async def stage(page: str, empty_stage: Stage, servers: Mapping[str, Any]) -> AsyncIterator[Stage]:
+    """
+    What the page needs, as the table says.
+    """
+    empty_stage.servers = servers
+    async with AsyncExitStack() as stack:
+        values = {}
+        if "postgres" in servers:
+            values["postgres_url"] = await stack.enter_async_context(fresh_database(servers["postgres"]))
+        await prepare(empty_stage, NEEDS.get(page, Needs()), **values)
+        yield empty_stage
+
+
+@pytest.mark.parametrize(("page", "server"), RUN)
+async def test_what_a_page_says_comes_true(page: str, server: str, stage: Stage) -> None:
+    faults = await follow(page, text_of(page), stage, NEEDS.get(page, Needs()))
+
+    assert not faults, "\n\n" + "\n\n".join(faults)
