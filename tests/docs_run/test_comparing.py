@@ -63,7 +63,7 @@ def test_more_may_follow_where_a_command_goes_on() -> None:
         ("on http://127.0.0.1:9696", "on http://127.0.0.1:31234"),
         ("Worker: pid 5012, log", "Worker: pid 77, log"),
         ('{"pid": 12, "duration_s": 0.0117}', '{"pid": 4711, "duration_s": 1.2e-05}'),
-        ("started in 2.2 s, 3m ago", "started in 10 s, 12m ago"),
+        ("started in 2.2 s, 3m ago", "started in 10 s, 59s ago"),
         ("Python 3.11.7, RabbitMQ 3.10.8", "Python 3.13.1, RabbitMQ 4.0.5"),
         ("trace 0af7651916cd43dd8448eb211c80319c", "trace b7ad6b71692033310af7651916cd43dd"),
         ("name    state\n", "name  state"),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.docs_run.following import follow
-from tests.docs_run.needs import Exempt, Needs
+from tests.docs_run.following import follow, prepare
+from tests.docs_run.needs import NEEDS, Exempt, Needs
+from tests.docs_run.pages import blocks_of, text_of
 from tests.docs_run.stage import Stage
 
 if TYPE_CHECKING:
@@ -77,6 +78,28 @@ async def test_an_end_that_is_no_good_is_a_fault_unless_the_page_expects_it(stag
     assert "ended with status 3, not 0" in fault
     (fault,) = await faults(stage, *lines, needs=Needs(statuses={"sh": 0, "sh -c": 4}))
     assert "ended with status 3, not 4" in fault
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "fault"),
+    [
+        ("VPN_WORKER_* settings", "VPN_WORKER_* settings", None),
+        ("iam.eu-de.otc", "iam.eu-nl.otc", "- Account default: password at iam.eu-nl.otc"),
+        ("> /dev/null\n", "> /dev/null\nAnother line.\n", "- Another line."),
+        ("vpn-worker settings", "vpn-worker setings", "ended with status 2, not 0"),
+        ("VPN_WORKER_USERNAME", "VPN_WORKER_USER", "+ A worker would not start with the settings of this shell."),
+    ],
+)
+async def test_a_page_of_ours_that_is_doctored_fails(stage: Stage, was: str, becomes: str, fault: str | None) -> None:
+    stage.folder.rmdir()
+    needs = NEEDS["docs/how-to/clouds.md"]
+    await prepare(stage, needs)
+    block = next(one for one in blocks_of("page.md", text_of("docs/how-to/clouds.md")) if one.language == "console")
+    text = f"```console\n{block.text}```\n"
+    assert was in text
+
+    found = "\n".join(await follow("page.md", text.replace(was, becomes), stage, needs, ()))
+    assert found == "" if fault is None else fault in found
 
 
 async def test_what_is_exempt_is_not_run(stage: Stage) -> None:

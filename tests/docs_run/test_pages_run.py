@@ -4,6 +4,9 @@ Every command of every page runs, and says what the page shows. `needs` says how
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["start_cloud", "start_worker"]  # fixtures of the whole, wanted here too
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+TOOLS = ("curl", "openssl", "jq")
 
 
 def steps_on(page: str) -> list[Step]:
@@ -73,7 +78,19 @@ async def stage(page: str, empty_stage: Stage, servers: Mapping[str, Any]) -> As
         yield empty_stage
 
 
+@pytest.fixture
+def tools(page: str) -> None:
+    """
+    Programs that pages use and that a machine may not have; without one the page is skipped, or fails where CI is set.
+    """
+    commands = "\n".join(step.command for step in steps_on(page) if exemption(step) is None)
+    lacking = [tool for tool in TOOLS if re.search(rf"\b{tool} ", commands) and shutil.which(tool) is None]
+    if lacking and not os.environ.get("CI"):
+        pytest.skip(f"not installed here: {', '.join(lacking)}")
+
+
 @pytest.mark.parametrize(("page", "server"), RUN)
+@pytest.mark.usefixtures("tools")
 async def test_what_a_page_says_comes_true(page: str, server: str, stage: Stage) -> None:
     faults = await follow(page, text_of(page), stage, NEEDS.get(page, Needs()))
 
