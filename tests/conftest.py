@@ -272,7 +272,14 @@ def prefix(amqp_url: str) -> Iterator[str]:
     """
     mine = f"t{uuid.uuid4().hex[:8]}"
     yield mine
-    ours = topology(Routes(prefix=mine))
+    delete_all(amqp_url, mine)
+
+
+def delete_all(amqp_url: str, prefix: str) -> None:
+    """
+    Deletes every exchange and queue under a prefix; those that are not there are no fault.
+    """
+    ours = topology(Routes(prefix=prefix))
     connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
     try:
         channel = connection.channel()

@@ -15,7 +15,7 @@ from tests.docs_run.shell import Running, Shell, ShellError
 from tests.docs_run.stage import Stage, set_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tests.docs_run.needs import Exempt
     from tests.docs_run.pages import Block
@@ -29,6 +29,14 @@ def exemption(step: Step, exempt: Sequence[Exempt] = EXEMPT) -> Exempt | None:
     """
     fits = (one for one in exempt if one.page in {"", step.page} and re.match(one.pattern, step.command))
     return next(fits, None)
+
+
+def unused(steps: Iterable[Step], exempt: Sequence[Exempt] = EXEMPT) -> list[Exempt]:
+    """
+    The entries that no command needs.
+    """
+    used = {exemption(step, exempt) for step in steps}
+    return [one for one in exempt if one not in used]
 
 
 def ready_pattern(step: Step, needs: Needs) -> str | None:

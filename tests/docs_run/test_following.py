@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.docs_run.following import follow, prepare
+from tests.docs_run.following import follow, prepare, unused
 from tests.docs_run.needs import NEEDS, Exempt, Needs
-from tests.docs_run.pages import blocks_of, text_of
+from tests.docs_run.pages import Step, blocks_of, text_of
 from tests.docs_run.stage import Stage
 
 if TYPE_CHECKING:
@@ -107,6 +107,13 @@ async def test_what_is_exempt_is_not_run(stage: Stage) -> None:
     assert not (stage.folder / "made").exists()
     assert [] == await faults(stage, "$ touch made", exempt=[Exempt("touch ", "for a test", page="other.md")])
     assert (stage.folder / "made").exists()
+
+
+def test_an_exemption_that_nothing_needs_is_found() -> None:
+    steps = [Step("a.md", 1, "docker ps", ()), Step("b.md", 1, "kubectl get pods", ())]
+    needed, elsewhere, behind = Exempt("docker ", ""), Exempt("kubectl ", "", page="a.md"), Exempt("docker ps", "")
+
+    assert [elsewhere, behind] == unused(steps, [needed, elsewhere, behind])
 
 
 async def test_what_runs_until_ctrl_c_has_to_show_what_the_page_says_and_is_ended(stage: Stage) -> None:

@@ -10,16 +10,18 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from tests.docs_run.following import exemption
+from tests.docs_run.following import unused
 from tests.docs_run.needs import EXEMPT, NEEDS
 from tests.docs_run.pages import ROOT, Block, blocks_of, mentions_of, pages, steps_of, text_of
 from tests.docs_run.samples import faults_of_sample
 from tests.docs_run.variables import MISSPELT, OTHERS, unknown_in
-from tests.docs_run.words import faults_of, tree
+from tests.docs_run.words import faults_of, flags, tree
 
 PAGES = pages()
 #: Words that begin a mention of ours although `vpn-worker` is not there.
 GROUPS = tuple(f"{name} " for name, command in tree().commands.items() if hasattr(command, "commands"))
+#: Of other programs, Docker's above all.
+FOREIGN_FLAGS = {"--build-arg", "--profile", "--publish", "--restart", "--stop-timeout"}
 LANGUAGES = {"console", "sh", "json", "yaml", "ini", "python", "promql", "text", "csv", "mermaid", "toml", ""}
 
 
@@ -57,6 +59,17 @@ def test_every_command_within_the_text_is_known(page: str) -> None:
             text = f"vpn-worker {text}"
         if re.match(r"(\S*/)?vpn-worker \S|make [a-z-]+( |$)|python3? -m ", text):
             faults += [f"{mention.where}: `{mention.text}`: {fault}" for fault in faults_of(text, is_prose=True)]
+
+    assert not faults, "\n".join(["", *faults])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_flag_within_the_text_is_known(page: str) -> None:
+    faults = [
+        f"{mention.where}: `{mention.text}`: no command has {flag[0]}"
+        for mention in mentions_of(page, text_of(page))
+        if (flag := re.match(r"--[a-z][a-z0-9-]*", mention.text)) and flag[0] not in {*flags(), *FOREIGN_FLAGS}
+    ]
 
     assert not faults, "\n".join(["", *faults])
 
@@ -113,9 +126,8 @@ def test_no_entry_of_the_tables_is_stale() -> None:
         if block.language in {"console", "sh"}
         for step in steps_of(block)
     ]
-    used = {exemption(step) for step in steps}
 
-    assert [] == [one for one in EXEMPT if one not in used]
+    assert [] == unused(steps)
     assert [] == [one.covered_by for one in EXEMPT if one.covered_by and not (ROOT / one.covered_by).exists()]
     assert [] == [page for page in NEEDS if page not in PAGES]
     assert [] == [
@@ -126,6 +138,7 @@ def test_no_entry_of_the_tables_is_stale() -> None:
     ]
 
 
-def test_no_variable_beside_the_settings_is_stale() -> None:
+def test_no_word_beside_ours_is_stale() -> None:
     assert [] == [name for name, reader in OTHERS.items() if name not in (ROOT / reader).read_text(encoding="utf-8")]
+    assert [] == [flag for flag in FOREIGN_FLAGS if not any(flag in text_of(page) for page in PAGES)]
     assert [] == [name for name, page in MISSPELT.items() if name not in text_of(page)]

@@ -8,23 +8,26 @@ import os
 import re
 import shutil
 import sys
+import uuid
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import fresh_database
+from tests.conftest import delete_all, fresh_database
 from tests.docs_run.following import exemption, follow, prepare
 from tests.docs_run.needs import NEEDS, Needs
 from tests.docs_run.pages import Step, blocks_of, pages, steps_of, text_of
 from tests.docs_run.stage import Stage
 from tests.e2e.conftest import start_cloud, start_worker
+from worker.sandbox.rabbitmq import PrivateBroker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
     from tests.e2e.conftest import StartCloud, StartWorker
+    from worker.sandbox.rabbitmq import Broker
 
 __all__ = ["start_cloud", "start_worker"]  # fixtures of the whole, wanted here too
 
@@ -52,6 +55,16 @@ def servers(request: pytest.FixtureRequest, server: str) -> dict[str, Any]:
     The servers that the page needs beside RabbitMQ.
     """
     return {name: request.getfixturevalue(name) for name in server.split()}
+
+
+@pytest.fixture
+def prefix(broker: Broker) -> Iterator[str]:
+    """
+    The prefix that pages and examples name, where the broker is our own; else one that nobody has.
+    """
+    mine = "vpn" if isinstance(broker, PrivateBroker) else f"t{uuid.uuid4().hex[:8]}"
+    yield mine
+    delete_all(broker.amqp_url, mine)
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_a_right_word_is_no_fault(command: str) -> None:
     [
         "vpn-worker health [--probe live|ready|startup] [--url http://host:port]",
         "vpn-worker dead list|show|replay|drop",
-        "vpn-worker requests show ID",
+        "vpn-worker requests show [OPTIONS] ID",
         "vpn-worker ...",
         "vpn-worker publish --mode structured|plain",
     ],

@@ -40,6 +40,15 @@ def tree() -> TyperGroup:
 
 
 @cache
+def flags() -> frozenset[str]:
+    """
+    The flags of all commands, and of the scripts in deploy/.
+    """
+    scripts = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "deploy").rglob("*.sh")))
+    return frozenset({"--help", *_flags_of(tree()), *re.findall(r"--[a-z][a-z0-9-]*", scripts)})
+
+
+@cache
 def targets() -> frozenset[str]:
     """
     The targets of the Makefile.
@@ -84,7 +93,7 @@ def faults_of(command: str, *, made: Sequence[str] = (), is_prose: bool = False)
     """
     faults = [f"there is no {path}" for path in _paths(command) if path not in made and not (ROOT / path).exists()]
     if is_prose:
-        command = command.replace("[", " ").replace("]", " ")
+        command = command.replace("[OPTIONS]", " ").replace("[", " ").replace("]", " ")
     commands = [_split(command)] if is_prose else simple_commands(command)
     for words in commands:
         faults += _faults_of_words(words, is_prose=is_prose)
@@ -112,6 +121,13 @@ def _faults_of_words(words: Sequence[str], *, is_prose: bool) -> Iterator[str]:
             ):
                 yield f"there is no module {module}"
             return
+
+
+def _flags_of(command: Any) -> Iterator[str]:
+    for option in command.params:
+        yield from (*option.opts, *option.secondary_opts)
+    for one in getattr(command, "commands", {}).values():
+        yield from _flags_of(one)
 
 
 def _is_program(words: Sequence[str], at: int) -> bool:
