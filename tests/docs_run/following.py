@@ -93,14 +93,24 @@ class _Reader:
                 if block.file_name:
                     self.stage.write(block.file_name, block.text)
                 elif block.language in {"console", "sh"}:
-                    for step in steps_of(block):
-                        await self._step(step)
+                    steps = steps_of(block)
+                    for step, behind in zip(steps, [*steps[1:], None], strict=True):
+                        self._make_what_is_shown(step)
+                        await self._step(step, is_status_shown=behind is not None and "$?" in behind.command)
             await self._end_all()
         except _Stuck as exc:
             self.faults.append(str(exc))
         return self.faults
 
-    async def _step(self, step: Step) -> None:
+    def _make_what_is_shown(self, step: Step) -> None:
+        """
+        A file that the page shows before anything has made it is one that the reader has.
+        """
+        shown = re.fullmatch(r"cat ([\w./-]+)", step.command)
+        if shown and step.shown and not (self.stage.folder / shown[1]).exists():
+            self.stage.write(shown[1], "\n".join([*step.shown, ""]))
+
+    async def _step(self, step: Step, *, is_status_shown: bool) -> None:
         if exemption(step, self.exempt):
             return
         if step.command.startswith(self.needs.ends):
@@ -117,7 +127,7 @@ class _Reader:
         except ShellError as exc:
             raise _Stuck(f"{_heading(step)}\n{exc}") from exc
         self._compare(step, said.lines)
-        if said.status != (wanted := self._status(step)):
+        if not is_status_shown and said.status != (wanted := self._status(step)):
             self.faults.append(
                 f"{_heading(step)}\nended with status {said.status}, not {wanted}; it wrote:\n" + "\n".join(said.lines)
             )

@@ -3,10 +3,12 @@ What each page needs to be followed, and which of its commands are not run. Whoe
 
 - A `console` block has commands behind `$ `, and below each what it writes, both streams. All commands of a page run in
   order in one bash, in a copy of the checkout with `vpn-worker` on the PATH; `export` carries on. Output is what a pipe
-  gets: tables are 140 columns wide. A command with nothing below it must end with 0, whatever it writes.
+  gets: tables are 140 columns wide. A command with nothing below it may write
+  what it likes. Each must end with 0, unless the next one is `echo $?`, or `statuses` of its page says otherwise.
 - `...` or `…` stands for any text within a line, alone in a line for any lines. What is another each time (ids, times,
   durations, ages, ports, pids, versions) may be anything of its kind: `comparing.MASKS`.
 - A block of another language is a file, if its first line is a comment with nothing but the file's name: `# orders.yaml`.
+  So is what `$ cat orders.csv` shows, if there is no such file by then.
   JSON, YAML, INI and Python are read, and requests and events in them must be valid: `samples`.
 - Without an entry here a page has a RabbitMQ in its shell's settings, with no queues. `Needs` gives it more, by a function
   in `preparing`; a command that runs until Ctrl-C stands in LONG, or in the `long` of its page, and goes on until the page ends or it

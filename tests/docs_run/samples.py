@@ -70,6 +70,8 @@ def _message(value: dict[str, Any]) -> Iterator[str]:
         if "status" in spec:
             yield from _valid(VpnServiceAnswer, value)
         else:
+            # Beside the body a batch's order has columns of its own.
+            body = json.dumps({"vpnservice": spec}).encode()
             yield from _request(Envelope(body, {}, "application/json", "an-id", "a-source", None, None))
     elif {"request_id", "request_source", "occurred_at"} <= value.keys():
         faults = [list(_valid(event, value)) for event in EVENT_TYPES.values()]

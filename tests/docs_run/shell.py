@@ -104,7 +104,9 @@ class Shell:
             ShellError: it does not end.
         """
         output = self._output()
-        status = await self._told(f"{{ {command}\n}} </dev/null >'{output}' 2>&1\necho $? >&{self._fd}", LIMIT_S)
+        # What comes next may ask for `$?`.
+        end = f"_status=$?; echo $_status >&{self._fd}; (exit $_status)"
+        status = await self._told(f"{{ {command}\n}} </dev/null >'{output}' 2>&1\n{end}", LIMIT_S)
         return Said(int(status), output.read_text(encoding="utf-8", errors="replace").splitlines())
 
     async def start(self, command: str, ready: str) -> Running:

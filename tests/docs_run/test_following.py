@@ -80,26 +80,36 @@ async def test_an_end_that_is_no_good_is_a_fault_unless_the_page_expects_it(stag
     assert "ended with status 3, not 4" in fault
 
 
-@pytest.mark.parametrize(
-    ("was", "becomes", "fault"),
-    [
+async def test_an_end_that_the_page_shows_is_no_fault(stage: Stage) -> None:
+    assert [] == await faults(stage, "$ sh -c 'exit 3'", "$ echo $?", "3", "$ echo $?", "0")
+    assert 1 == len(await faults(stage, "$ sh -c 'exit 3'", "$ echo $?", "4"))
+
+
+async def test_a_file_that_is_shown_first_is_made(stage: Stage) -> None:
+    (stage.folder / "there").write_text("old\n")
+
+    assert [] == await faults(stage, "$ cat new.csv", "a,b", "1,2", "$ tail -n 1 new.csv", "1,2")
+    assert 1 == len(await faults(stage, "$ cat there", "new"))
+
+
+async def test_a_page_of_ours_that_is_doctored_fails(stage: Stage) -> None:
+    doctored = (
         ("VPN_WORKER_* settings", "VPN_WORKER_* settings", None),
         ("iam.eu-de.otc", "iam.eu-nl.otc", "- Account default: password at iam.eu-nl.otc"),
         ("> /dev/null\n", "> /dev/null\nAnother line.\n", "- Another line."),
         ("vpn-worker settings", "vpn-worker setings", "ended with status 2, not 0"),
         ("VPN_WORKER_USERNAME", "VPN_WORKER_USER", "+ A worker would not start with the settings of this shell."),
-    ],
-)
-async def test_a_page_of_ours_that_is_doctored_fails(stage: Stage, was: str, becomes: str, fault: str | None) -> None:
+    )
     stage.folder.rmdir()
     needs = NEEDS["docs/how-to/clouds.md"]
     await prepare(stage, needs)
     block = next(one for one in blocks_of("page.md", text_of("docs/how-to/clouds.md")) if one.language == "console")
     text = f"```console\n{block.text}```\n"
-    assert was in text
 
-    found = "\n".join(await follow("page.md", text.replace(was, becomes), stage, needs, ()))
-    assert found == "" if fault is None else fault in found
+    for was, becomes, fault in doctored:
+        assert was in text
+        found = "\n".join(await follow("page.md", text.replace(was, becomes), stage, needs, ()))
+        assert found == "" if fault is None else fault in found
 
 
 async def test_what_is_exempt_is_not_run(stage: Stage) -> None:

@@ -200,6 +200,7 @@ def test_a_wrong_sample_is_seen(language: str, text: str, fault: str) -> None:
     ("language", "text"),
     [
         ("json", '{"vpnservice": {"router_id": "r", "name": "x"}}'),
+        ("json", '{"order": "1", "vpnservice": {"router_id": "r"}}'),
         ("json", '{"level": "info"}\n{"level": "error"}'),
         ("python", "from messages import envelope\nfrom messages.envelope import encode_request\nawait encode_request"),
         ("ini", "ssl_options.verify = verify_peer"),
