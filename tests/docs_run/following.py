@@ -127,7 +127,7 @@ class _Reader:
         except ShellError as exc:
             raise _Stuck(f"{_heading(step)}\n{exc}") from exc
         self._compare(step, said.lines)
-        if not is_status_shown and said.status != (wanted := self._status(step)):
+        if not is_status_shown and said.status != (wanted := self.needs.status_of(step.command)):
             self.faults.append(
                 f"{_heading(step)}\nended with status {said.status}, not {wanted}; it wrote:\n" + "\n".join(said.lines)
             )
@@ -161,12 +161,6 @@ class _Reader:
 
     def _there(self, lines: Sequence[str]) -> list[str]:
         return self.stage.there("\n".join(lines)).split("\n")
-
-    def _status(self, step: Step) -> int:
-        return max(
-            ((len(begin), status) for begin, status in self.needs.statuses.items() if step.command.startswith(begin)),
-            default=(0, 0),
-        )[1]
 
 
 class _Stuck(Exception):  # noqa: N818  # it ends a page, and is no error of the code

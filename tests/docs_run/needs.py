@@ -59,6 +59,13 @@ class Needs:
     ends: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
 
+    def status_of(self, command: str) -> int:
+        """
+        The exit status that the command ends with; the longest beginning counts.
+        """
+        fits = [(len(begin), status) for begin, status in self.statuses.items() if command.startswith(begin)]
+        return max(fits, default=(0, 0))[1]
+
 
 @dataclass(frozen=True)
 class Exempt:

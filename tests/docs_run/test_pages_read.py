@@ -11,13 +11,14 @@ from pathlib import PurePosixPath
 import pytest
 
 from tests.docs_run.following import unused
-from tests.docs_run.needs import EXEMPT, NEEDS
+from tests.docs_run.needs import EXEMPT, NEEDS, Needs
 from tests.docs_run.pages import ROOT, Block, blocks_of, mentions_of, pages, steps_of, text_of
 from tests.docs_run.samples import faults_of_sample
 from tests.docs_run.variables import MISSPELT, OTHERS, unknown_in
 from tests.docs_run.words import faults_of, flags, tree
 
 PAGES = pages()
+WRONG_USE = 2
 #: Words that begin a mention of ours although `vpn-worker` is not there.
 GROUPS = tuple(f"{name} " for name, command in tree().commands.items() if hasattr(command, "commands"))
 #: Of other programs, Docker's above all.
@@ -29,21 +30,19 @@ def blocks_on(page: str) -> list[Block]:
     return blocks_of(page, text_of(page))
 
 
-def made_on(page: str) -> list[str]:
-    return [*NEEDS[page].files] if page in NEEDS else []
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_every_word_of_a_command_is_known(page: str) -> None:
     """
-    Also of those that are not run.
+    Also of those that are not run; not of those that are wrong on purpose.
     """
-    made = [*made_on(page), *(block.file_name for block in blocks_on(page) if block.file_name)]
+    needs = NEEDS.get(page, Needs())
+    made = [*needs.files, *(block.file_name for block in blocks_on(page) if block.file_name)]
     faults = [
         f"{step.where}: {fault}"
         for block in blocks_on(page)
         if block.language in {"console", "sh"}
         for step in steps_of(block)
+        if needs.status_of(step.command) != WRONG_USE
         for fault in faults_of(step.command, made=made)
     ]
 
