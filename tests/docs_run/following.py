@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.docs_run.pages import Block
 
 _SHOWN_LIMIT_S = 20.0
+#: Where a command may begin in a line, behind variables of its own.
+_BEGIN = r"(?:^|&& |; )(?:\w+=\S* )*"
 
 
 def exemption(step: Step, exempt: Sequence[Exempt] = EXEMPT) -> Exempt | None:
@@ -44,7 +46,7 @@ def ready_pattern(step: Step, needs: Needs) -> str | None:
     What a command that runs until Ctrl-C writes once it works; None for one that ends.
     """
     long: Mapping[str, str] = {**needs.long, **LONG}
-    return next((ready for pattern, ready in long.items() if re.match(pattern, step.command)), None)
+    return next((ready for pattern, ready in long.items() if re.search(_BEGIN + pattern, step.command)), None)
 
 
 async def prepare(stage: Stage, needs: Needs, **values: str) -> None:
@@ -116,12 +118,15 @@ class _Reader:
         if step.command.startswith(self.needs.ends):
             await self._end_all()
         command = self.stage.here(step.command)
+        ready = ready_pattern(step, self.needs)
+        if ready is None and command.endswith(" &"):
+            raise _Stuck(f"{_heading(step)}\nnothing says when this works in the background: see LONG")
         try:
-            if ready := ready_pattern(step, self.needs):
+            if ready is not None:
                 # In one place at a time: who types it again has ended the one before.
                 name = re.sub(r"\W+", " ", ready)
                 await self._end(name)
-                self.under_way[name] = step, await self.shell.start(command, ready)
+                self.under_way[name] = step, await self.shell.start(command.rstrip(" &"), ready)
                 return
             said = await self.shell.run(command)
         except ShellError as exc:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HOST_FOLDERS = ("/run/secrets", "/etc/vpn-worker", "/etc/systemd/system", "/opt/vpn-worker", "/var/lib/vpn-worker")
 #: Ports that pages name; here each is one that is free.
 PORTS = ("9696", "8080", "9090", "4318")
+#: Where pages say that a RabbitMQ on the reader's machine is.
+BROKERS = ("localhost", "localhost:5672", "127.0.0.1", "127.0.0.1:5672")
 #: Not copied: what was made here, and what no command of a page looks at.
 _LEFT_OUT = {".git", ".venv", ".sandbox", "build", "dist"}
 
@@ -105,7 +107,7 @@ class Stage:
         """
         Starts a simulated cloud, and leads the shell to it.
         """
-        cloud = await self.start_cloud(**settings)
+        cloud = await self.start_cloud(port=int(self._port("9696")), **settings)
         self.set(api_url=cloud.url)
         return cloud
 
@@ -136,6 +138,7 @@ async def set_up(stage: Stage, *, is_bare: bool) -> None:
     }
     for folder in ("home", "etc/systemd/system"):
         (stage.host / folder).mkdir(parents=True)
+    stage.stand_ins |= {f"amqp://guest:guest@{place}/": stage.amqp_url for place in BROKERS}
     # They would start a RabbitMQ of their own.
     given = f"VPN_WORKER_AMQP_URL={stage.amqp_url} VPN_WORKER_PREFIX={stage.prefix}"
     stage.stand_ins |= {target: f"{given} {target}" for target in ("make run", "make demo")}

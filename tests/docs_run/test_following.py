@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.docs_run.following import follow, prepare, unused
+from tests.docs_run.following import follow, prepare, ready_pattern, unused
 from tests.docs_run.needs import NEEDS, Exempt, Needs
 from tests.docs_run.pages import Step, blocks_of, text_of
 from tests.docs_run.stage import Stage
@@ -132,6 +132,33 @@ async def test_what_runs_until_ctrl_c_has_to_show_what_the_page_says_and_is_ende
 
     assert [] == await faults(stage, *lines, needs=Needs(long=SLEEPER))
     assert [] == at_work_in(stage.folder)
+
+
+async def test_what_is_put_in_the_background_is_ended_as_well(stage: Stage) -> None:
+    (fault,) = await faults(stage, "$ sleep 1000 &")
+    assert "see LONG" in fault
+    assert [] == await faults(
+        stage, "$ true && while sleep 0.01; do echo begun; done &", "begun", needs=Needs(long=SLEEPER)
+    )
+    assert [] == at_work_in(stage.folder)
+
+
+@pytest.mark.parametrize(
+    ("command", "is_long"),
+    [
+        ("vpn-worker run", True),
+        ("VPN_WORKER_HTTP_PORT=8080 vpn-worker run --concurrency 5", True),
+        ("vpn-worker topology apply && .venv/bin/vpn-worker run", True),
+        ("A=1 B= make run   # stays", True),
+        ("vpn-worker watch vpnservice.created", True),
+        ("vpn-worker watch --count 1", False),
+        ("vpn-worker watch | head -n 1", False),
+        ("vpn-worker requests list", False),
+        ("make runs", False),
+    ],
+)
+def test_what_runs_until_ctrl_c_is_known_by_its_words(command: str, is_long: bool) -> None:
+    assert is_long == (ready_pattern(Step("page.md", 1, command, ()), Needs()) is not None)
 
 
 async def test_what_runs_until_ctrl_c_and_ends_before_it_works_is_a_fault(stage: Stage) -> None:

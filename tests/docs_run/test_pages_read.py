@@ -4,6 +4,7 @@ What no command shows: samples that would be taken, names that exist, links that
 
 from __future__ import annotations
 
+import ast
 import re
 from itertools import chain
 from pathlib import PurePosixPath
@@ -112,6 +113,27 @@ def anchors(page: str) -> set[str]:
     """
     headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_an_example_says_how_it_is_started_in_words_that_are_known() -> None:
+    """
+    That it works when it is started so is seen in tests/examples.
+    """
+    faults = []
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        name, text = str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+        faults += unknown_in(name, text)
+        faults += [f"{name}: {command}: {fault}" for command in started_by(text) for fault in faults_of(command)]
+
+    assert not faults, "\n".join(["", *faults])
+
+
+def started_by(text: str) -> list[str]:
+    """
+    The commands in the docstring of a module: what is set in there, one a line.
+    """
+    told = ast.get_docstring(ast.parse(text)) or ""
+    return [line.strip() for line in told.splitlines() if line.startswith("    ")]
 
 
 def test_there_are_pages() -> None:
