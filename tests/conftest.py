@@ -118,6 +118,7 @@ LONG_FILES = (
     "tests/chaos/test_chaos_short.py",
     "tests/test_engine_machine.py",
     "tests/e2e/test_dead_letters.py",
+    "tests/docs_run/test_first_pages_run.py",
     "tests/docs_run/test_pages_run.py",
     "tests/e2e/test_metrics.py",
     "tests/sandbox/test_node.py",

@@ -15,7 +15,7 @@ What each page needs to be followed, and which of its commands are not run. Whoe
   is typed again.
 - A command that no test can run stands in EXEMPT. Its words are checked all the same, as are all flags, targets, files and
   variables that a page mentions, and its links.
-- `pytest tests/docs_run -n 0 -k name-of-page` runs one page; where it differs, what the command wrote is there to be pasted.
+- `pytest tests/docs_run -n 0 -k name-of-page` runs one page, `-n 2 --dist loadfile` all of them; where it differs, what the command wrote is there to be pasted.
 
 Every entry must be in use: one that no page needs any more fails.
 """
@@ -45,6 +45,7 @@ class Needs:
         statuses: exit status, where it is not 0, of the commands that begin so.
         long: commands, as patterns, that run until Ctrl-C, beside LONG; with what they write once they work.
         ends: commands, by how they begin, before which the reader ends all that runs.
+        prefixes: prefixes of the page's own at the broker; what stands under them is deleted behind it.
         servers: fixtures of servers beside RabbitMQ.
     """
 
@@ -57,6 +58,7 @@ class Needs:
     statuses: Mapping[str, int] = field(default_factory=dict)
     long: Mapping[str, str] = field(default_factory=dict)
     ends: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
 
     def status_of(self, command: str) -> int:
@@ -105,8 +107,6 @@ NEEDS: Mapping[str, Needs] = {
         environ={"VPN_WORKER_IAM_URL": "{api_url}", "COLUMNS": "100"},
         files={"/run/secrets/password": "secret"},
         stand_ins={
-            "A private RabbitMQ runs on 127.0.0.1:23272 (started in 2.2 s).": "RabbitMQ: the RabbitMQ of VPN_WORKER_AMQP_URL"
-            " on 127.0.0.1",
             "amqps://user:password@broker/vhost": "{amqp_url}",
             "postgresql://user:password@db/vpn": "{postgres_url}",
         },

@@ -142,6 +142,14 @@ def steps_of(block: Block) -> list[Step]:
     return steps
 
 
+def steps_on(page: str) -> list[Step]:
+    """
+    The commands of a page, in order.
+    """
+    blocks = blocks_of(page, text_of(page))
+    return [step for block in blocks if block.language in {"console", "sh"} for step in steps_of(block)]
+
+
 def mentions_of(page: str, text: str) -> list[Mention]:
     """
     Code within lines, that of the blocks left out; also where it goes on in the next line.

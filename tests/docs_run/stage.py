@@ -28,6 +28,11 @@ HOST_FOLDERS = ("/run/secrets", "/etc/vpn-worker", "/etc/systemd/system", "/opt/
 PORTS = ("9696", "8080", "9090", "4318")
 #: Where pages say that a RabbitMQ on the reader's machine is.
 BROKERS = ("localhost", "localhost:5672", "127.0.0.1", "127.0.0.1:5672")
+#: What `make run` and `make demo` say of a broker that was given to them, and of the one that a reader gets.
+_GIVEN = {
+    "RabbitMQ: the RabbitMQ of VPN_WORKER_AMQP_URL on 127.0.0.1": "A private RabbitMQ runs on 127.0.0.1:1 (started in 2.2 s).",
+    "VPN_WORKER_AMQP_URL=(as you gave it)": "VPN_WORKER_AMQP_URL=amqp://guest:guest@127.0.0.1:1/",
+}
 #: Not copied: what was made here, and what no command of a page looks at.
 _LEFT_OUT = {".git", ".venv", ".sandbox", "build", "dist"}
 
@@ -98,6 +103,8 @@ class Stage:
         """
         for said, meant in self.stand_ins.items():
             text = text.replace(meant, said)
+        for said, meant in _GIVEN.items():
+            text = text.replace(said, meant)
         text = text.replace(str(self.host), "").replace(f"{self.folder}/", "").replace(self.prefix, "vpn")
         for page_port, port in self.ports.items():
             text = re.sub(rf"\b{port}\b", page_port, text)

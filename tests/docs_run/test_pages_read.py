@@ -13,7 +13,7 @@ import pytest
 
 from tests.docs_run.following import unused
 from tests.docs_run.needs import EXEMPT, NEEDS, Needs
-from tests.docs_run.pages import ROOT, Block, blocks_of, mentions_of, pages, steps_of, text_of
+from tests.docs_run.pages import ROOT, Block, blocks_of, mentions_of, pages, steps_on, text_of
 from tests.docs_run.samples import faults_of_sample
 from tests.docs_run.variables import MISSPELT, OTHERS, unknown_in
 from tests.docs_run.words import faults_of, flags, tree
@@ -40,9 +40,7 @@ def test_every_word_of_a_command_is_known(page: str) -> None:
     made = [*needs.files, *(block.file_name for block in blocks_on(page) if block.file_name)]
     faults = [
         f"{step.where}: {fault}"
-        for block in blocks_on(page)
-        if block.language in {"console", "sh"}
-        for step in steps_of(block)
+        for step in steps_on(page)
         if needs.status_of(step.command) != WRONG_USE
         for fault in faults_of(step.command, made=made)
     ]
@@ -141,14 +139,7 @@ def test_there_are_pages() -> None:
 
 
 def test_no_entry_of_the_tables_is_stale() -> None:
-    steps = [
-        step
-        for block in chain.from_iterable(blocks_on(page) for page in PAGES)
-        if block.language in {"console", "sh"}
-        for step in steps_of(block)
-    ]
-
-    assert [] == unused(steps)
+    assert [] == unused(chain.from_iterable(map(steps_on, PAGES)))
     assert [] == [one.covered_by for one in EXEMPT if one.covered_by and not (ROOT / one.covered_by).exists()]
     assert [] == [page for page in NEEDS if page not in PAGES]
     assert [] == [
