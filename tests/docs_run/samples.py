@@ -5,6 +5,7 @@ Whether what a page shows as a file or message would be taken: JSON, YAML, INI a
 from __future__ import annotations
 
 import ast
+import doctest
 import json
 import re
 from importlib import import_module
@@ -20,7 +21,7 @@ from messages.services import VpnServiceAnswer
 from tests.docs_run.words import faults_of, faults_of_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.docs_run.pages import Block
 
@@ -37,7 +38,29 @@ def faults_of_sample(block: Block) -> list[str]:
     return [f"{block.where}: {fault}" for fault in check(block)]
 
 
+def faults_of_sessions(blocks: Sequence[Block]) -> list[str]:
+    """
+    What is wrong with the `>>>` of a page's Python: all of it is one session, as the reader has it.
+    """
+    known: dict[str, Any] = {}
+    said: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for block in blocks:
+        if block.language == "python" and _is_session(block):
+            test = doctest.DocTestParser().get_doctest(block.text, known, block.where, block.page, block.line)
+            runner.run(test, out=said.append, clear_globs=False)
+            known = test.globs
+    return said
+
+
+def _is_session(block: Block) -> bool:
+    return bool(block.lines) and block.lines[0].startswith(">>> ")
+
+
 def _other(block: Block) -> Iterator[str]:
+    for line in block.lines:
+        if re.match(r"(\w+=\S+ )*(vpn-worker|make) [a-z-]+( |$)", line):
+            yield from faults_of(line)
     if any(line.startswith("$ ") for line in block.lines):
         yield f"there are commands in this block, so it is a `console` one, not `{block.language}`"
 
@@ -126,6 +149,8 @@ def _ini(block: Block) -> Iterator[str]:
 
 
 def _python(block: Block) -> Iterator[str]:
+    if _is_session(block):
+        return
     try:
         compile(block.text, block.where, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         parsed = ast.parse(block.text)

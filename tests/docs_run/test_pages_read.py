@@ -14,7 +14,7 @@ import pytest
 from tests.docs_run.following import unused
 from tests.docs_run.needs import EXEMPT, NEEDS, Needs
 from tests.docs_run.pages import ROOT, Block, blocks_of, mentions_of, pages, steps_on, text_of
-from tests.docs_run.samples import faults_of_sample
+from tests.docs_run.samples import faults_of_sample, faults_of_sessions
 from tests.docs_run.variables import MISSPELT, OTHERS, unknown_in
 from tests.docs_run.words import faults_of, flags, tree
 
@@ -85,6 +85,7 @@ def test_every_sample_would_be_taken(page: str) -> None:
 
     assert set() == {block.language for block in blocks} - LANGUAGES
     faults = [fault for block in blocks if block.language != "console" for fault in faults_of_sample(block)]
+    faults += faults_of_sessions(blocks)
     assert not faults, "\n".join(["", *faults])
 
 

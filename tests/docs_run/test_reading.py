@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.docs_run.pages import Block, Step, blocks_of, mentions_of, steps_of
-from tests.docs_run.samples import faults_of_sample
+from tests.docs_run.samples import faults_of_sample, faults_of_sessions
 from tests.docs_run.variables import unknown_in
 from tests.docs_run.words import faults_of, simple_commands
 
@@ -186,6 +186,7 @@ def test_a_variable_that_there_is_not(name: str) -> None:
         ("python", "a = (", "no Python"),
         ("python", "import no_such_module", "no module no_such_module"),
         ("python", "from messages.envelope import encode_requests", "messages.envelope has no encode_requests"),
+        ("text", "vpn-worker rnu", "no command rnu"),
         ("text", "$ vpn-worker run", "it is a `console` one"),
         ("", "$ vpn-worker run", "it is a `console` one"),
     ],
@@ -209,3 +210,19 @@ def test_a_wrong_sample_is_seen(language: str, text: str, fault: str) -> None:
 )
 def test_a_right_sample_is_no_fault(language: str, text: str) -> None:
     assert [] == faults_of_sample(Block("page.md", 1, language, tuple(text.splitlines())))
+
+
+def session(*lines: str) -> Block:
+    return Block("page.md", 1, "python", lines)
+
+
+def test_a_session_of_python_says_what_the_page_shows() -> None:
+    first, second = session(">>> a = 1"), session(">>> a + 1", "2", ">>> 'x' * 9", "'xx...'")
+
+    assert [] == faults_of_sessions([first, Block("page.md", 5, "text", (">>> b",)), second])
+    assert [] == faults_of_sample(second)
+
+
+@pytest.mark.parametrize("lines", [(">>> 1 + 1", "3"), (">>> b", "1"), (">>> import no_such_module",)])
+def test_a_session_of_python_that_says_something_else_is_seen(lines: tuple[str, ...]) -> None:
+    assert [] != faults_of_sessions([session(*lines)])
