@@ -1,12 +1,12 @@
 """
-Reads events as they come, into a queue that lives only as long as the reader.
+Reads events as they come, from a queue at the broker that lives only as long as the reader.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiormq.exceptions
 from aio_pika.abc import AbstractIncomingMessage
@@ -18,21 +18,24 @@ from worker.broker.link import Loss
 from worker.broker.messages import to_envelope
 from worker.errors import BrokerRefused, BrokerUnreachable
 
+#: Events that are here and were not asked for yet; the others wait at the broker, which has the room.
+_PREFETCH = 200
+
 
 class Tap:
     """
-    A stream of events.
+    A stream of events. However slow its reader is, little of it is in memory.
     """
 
     def __init__(self, loss: Loss) -> None:
         self._loss = loss
-        self._events: asyncio.Queue[Envelope | None] = asyncio.Queue()
+        self._events: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
 
     async def put(self, message: AbstractIncomingMessage) -> None:
         """
         Called with each event that arrives.
         """
-        self._events.put_nowait(to_envelope(message))
+        self._events.put_nowait(message)
 
     async def watch_loss(self) -> None:
         """
@@ -48,22 +51,25 @@ class Tap:
         Raises:
             BrokerUnreachable: the connection is gone; events may have been missed.
         """
-        event = await self._events.get()
-        if event is None:
+        message = await self._events.get()
+        if message is None:
             self._events.put_nowait(None)
             raise BrokerUnreachable(f"The connection to RabbitMQ was lost ({self._loss.reason}).")
-        return event
+        # One that cannot be acked came all the same; the end of the stream follows it.
+        with suppress(*BROKER_ERRORS), typed_errors():
+            await message.ack()
+        return to_envelope(message)
 
 
 @asynccontextmanager
-async def open_tap(amqp_url: str, routes: Routes, binding_key: str = "#") -> AsyncIterator[Tap]:
+async def open_tap(amqp_url: str, routes: Routes, *binding_keys: str) -> AsyncIterator[Tap]:
     """
     A stream of the events whose routing key fits; bound when it is entered, so none after that is missed.
 
     Args:
         amqp_url: of a user that may read.
         routes: our names.
-        binding_key: `#` for all, `vpnservice.created`, `vpnservice.status.*`, ...
+        binding_keys: `vpnservice.created`, `vpnservice.status.*`, ...; none: all.
 
     Raises:
         BrokerRefused, BrokerUnreachable: the broker cannot be reached, or has no events exchange yet.
@@ -75,10 +81,13 @@ async def open_tap(amqp_url: str, routes: Routes, binding_key: str = "#") -> Asy
             with typed_errors():
                 async with asyncio.timeout(CALL_TIMEOUT_S):
                     channel = await connection.channel(publisher_confirms=False)
+                loss.watch(channel)
+                await channel.set_qos(_PREFETCH, timeout=CALL_TIMEOUT_S)
                 queue = await channel.declare_queue(exclusive=True, auto_delete=True, timeout=CALL_TIMEOUT_S)
-                await queue.bind(routes.events_exchange, binding_key, timeout=CALL_TIMEOUT_S)
+                for key in binding_keys or ("#",):
+                    await queue.bind(routes.events_exchange, key, timeout=CALL_TIMEOUT_S)
                 tap = Tap(loss)
-                await queue.consume(tap.put, no_ack=True, timeout=CALL_TIMEOUT_S)
+                await queue.consume(tap.put, timeout=CALL_TIMEOUT_S)
         except aiormq.exceptions.ChannelAccessRefused as exc:
             raise BrokerRefused(
                 f"The events of {routes.events_exchange} may not be read by this user: {exc}. "
