@@ -5,11 +5,10 @@ A request as the command line builds it.
 from __future__ import annotations
 
 import json
-import sys
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from messages.attributes import text_problem
@@ -55,7 +54,7 @@ class Order:
                 source=self.source,
                 mode=self.mode,
                 correlation_id=self.correlation_id,
-                expires_at=self._expires_at(),
+                expires_at=self.expires_at(),
                 extensions={} if self.follow is None else {"follow": self.follow},
             )
         except (ValueError, RecursionError) as exc:
@@ -82,7 +81,10 @@ class Order:
             raise InvalidOrder("A body that is not JSON cannot be sent in structured mode.") from None
         return cast("dict[str, Any]", read)  # with --unchecked it may be anything
 
-    def _expires_at(self) -> datetime | None:
+    def expires_at(self) -> datetime | None:
+        """
+        After which moment it must not be created.
+        """
         if self.expires_in_s is None:
             return None
         try:
@@ -91,21 +93,21 @@ class Order:
             raise InvalidOrder("--expires-in-s must be a number of seconds from now, not so many.") from None
 
 
-def read_body(file: str | None, spec: dict[str, object]) -> bytes:
+def check_sources(files: Sequence[str] | None, spec: Mapping[str, object]) -> None:
     """
-    The body from a file (`-`: standard input) or from flags.
+    Raises InvalidOrder unless either files or flags say what to ask for.
+    """
+    if bool(files) == bool(spec):
+        raise InvalidOrder(
+            "Give either --router-id (and other flags) or files: the API's body as JSON, or many orders."
+        )
 
-    Raises:
-        InvalidOrder: neither or both are given, or the file cannot be read.
+
+def body_of(spec: Mapping[str, object]) -> bytes:
     """
-    if (file is None) == (not spec):
-        raise InvalidOrder("Give either --router-id (and other flags) or a JSON file with the API's body.")
-    if file is None:
-        return json.dumps({"vpnservice": spec}).encode()
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as exc:
-        raise InvalidOrder(f"The file {file} cannot be read: {exc.strerror}.") from exc
+    The API's body with these fields.
+    """
+    return json.dumps({"vpnservice": spec}).encode()
 
 
 def check(envelope: Envelope) -> None:
