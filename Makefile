@@ -10,10 +10,10 @@ SOURCES := messages worker tests benchmarks deploy examples
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test test-cloud test-compose chaos bench check format lock schema docs dashboard clean
+.PHONY: help demo run test test-cloud test-compose chaos bench batch-100k check format lock schema docs dashboard clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.installed ## set up everything and show requests becoming services and events
 	@$(BIN)/vpn-worker demo
@@ -41,6 +41,9 @@ bench: .venv/.installed-dev ## API calls for each service, the price of followin
 	@$(BIN)/python -m benchmarks.adaptive_limit
 	@$(BIN)/python -m benchmarks.fair_weather $(ARGS)
 	@$(BIN)/python -m benchmarks.following
+
+batch-100k: .venv/.installed-dev ## 100,000 orders from a file to a result, a worker killed twice, checked against the cloud; 15 minutes
+	@$(BIN)/python -m benchmarks.batch $(ARGS)
 
 check: .venv/.installed-dev ## format, lint, types and import rules
 	@echo "ruff format" && $(BIN)/ruff format --quiet --check $(SOURCES)

@@ -86,6 +86,13 @@ class Stage:
         await self.stop_worker()
         self.worker = await self._start()
 
+    async def kill_worker(self) -> None:
+        """
+        Ends the worker with SIGKILL, in the middle of whatever it does; another one is consuming, with the same ledger.
+        """
+        await self.worker.kill()
+        self.worker = await self._start()
+
     async def counts(self) -> CloudCounts:
         """
         What the cloud has counted until now.
