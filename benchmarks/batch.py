@@ -51,6 +51,7 @@ class Run:
     Attributes:
         orders: in the file.
         kills: workers killed meanwhile.
+        kills_wanted: how many were to be.
         took_s: from the start of the command to its end.
         peak_memory_mib: of the command.
         exit_status, said: of the command.
@@ -64,6 +65,7 @@ class Run:
 
     orders: int
     kills: int
+    kills_wanted: int
     took_s: float
     peak_memory_mib: float
     exit_status: int
@@ -94,17 +96,18 @@ async def measure(amqp_url: str, folder: Path, orders: int, kills: int) -> Run:
         begun = time.monotonic()
         async with _publishing(stage, folder) as command:
             watching = asyncio.create_task(_peak_mib(command.pid))
-            killing = asyncio.create_task(_kill(stage, folder / "ledger.sqlite3", orders, kills))
+            killed: list[int] = []
+            killing = asyncio.create_task(_kill(stage, folder / "ledger.sqlite3", _marks(orders, kills), killed))
             status = await command.wait()
             took_s = time.monotonic() - begun
-            killing.cancel()
-            await asyncio.gather(killing, return_exceptions=True)
+            await _ended(killing)
         services = await stage.service_ids()
     rows = _rows(folder / "result.csv")
     told = {row["service_id"] for row in rows if row["status"] == "created"}
     return Run(
         orders=orders,
-        kills=kills,
+        kills=len(killed),
+        kills_wanted=kills,
         took_s=took_s,
         peak_memory_mib=await watching,
         exit_status=status,
@@ -127,6 +130,7 @@ def claims_of(runs: Sequence[Run]) -> list[Claim]:
         whole = (run.rows, run.created, run.told_services, run.services)
         name = f"{run.orders:,} orders, {run.kills} workers killed"
         claims += [
+            Claim(f"{name}: as many as wanted", run.kills == run.kills_wanted, f"{run.kills} of {run.kills_wanted}"),
             Claim(f"{name}: exit status 0", run.exit_status == 0, f"{run.exit_status}, {run.said}"),
             Claim(f"{name}: a row for every order, in the order of the file", run.in_order, f"{run.rows:,} rows"),
             Claim(
@@ -165,13 +169,28 @@ def _publishing(stage: Stage, folder: Path) -> Child:
     )
 
 
-async def _kill(stage: Stage, ledger: Path, orders: int, kills: int) -> None:
-    for kill in range(1, kills + 1):
-        created = 0
-        while created < orders * kill // (kills + 1):
+def _marks(orders: int, kills: int) -> list[int]:
+    return [orders * kill // (kills + 1) for kill in range(1, kills + 1)]
+
+
+async def _kill(stage: Stage, ledger: Path, marks: Sequence[int], killed: list[int]) -> None:
+    """
+    Kills the worker at each of these numbers of services; notes who was killed.
+    """
+    for mark in marks:
+        created = -1
+        while created < mark:
             await asyncio.sleep(_LOOK_S)
             created = _created(ledger)
+        killed.append(stage.worker.pid)
         await stage.kill_worker()
+
+
+async def _ended(killing: asyncio.Task[None]) -> None:
+    if killing.done():
+        await killing  # what went wrong there is not to be missed
+    killing.cancel()
+    await asyncio.wait({killing})
 
 
 async def _peak_mib(pid: int) -> float:

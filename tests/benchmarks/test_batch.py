@@ -18,6 +18,7 @@ ORDERS = 2000
 GOOD = Run(
     orders=100_000,
     kills=2,
+    kills_wanted=2,
     took_s=400.0,
     peak_memory_mib=70.0,
     exit_status=0,
@@ -37,6 +38,7 @@ async def test_a_batch_comes_through_though_its_worker_is_killed(amqp_url: str, 
 
     assert [] == [claim.line() for claim in claims_of([run]) if not claim.is_true]
     assert f"{ORDERS} orders: {ORDERS} created." == run.said
+    assert 1 == run.kills
     assert 0 < run.peak_memory_mib < 150
 
 
@@ -49,6 +51,7 @@ def test_a_good_run_is_good() -> None:
     "bad",
     [
         replace(GOOD, exit_status=1),
+        replace(GOOD, kills=1),
         replace(GOOD, in_order=False),
         replace(GOOD, rows=99_999),
         replace(GOOD, created=99_999),

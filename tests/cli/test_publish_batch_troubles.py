@@ -58,7 +58,7 @@ async def test_stopped_and_run_again_nothing_is_created_twice(
         status, _, err = await ended(process)
     half = Counter(row["status"] for row in result_rows(folder / "r.csv"))
     async with running(folder, *words, **at) as process:
-        again, out, _ = await ended(process, 40)
+        again, out, _ = await ended(process, 80)
 
     assert 130 == status
     assert f"of {count} orders are confirmed" in err
@@ -109,7 +109,7 @@ async def test_cut_connections_lose_no_order_and_no_outcome(
             for creates in (10, 100, 200):
                 await cloud.until(lambda state, creates=creates: state.creates >= creates)  # type: ignore[misc]
                 proxy.cut()
-            status, out, err = await ended(process, 40)
+            status, out, err = await ended(process, 80)
 
     assert (0, f"{count} orders: {count} created.\n") == (status, out)
     assert "sent again under their ids" in err
@@ -133,7 +133,7 @@ async def test_a_broker_that_is_short_of_memory_is_waited_for_in_words(
             async with asyncio.timeout(TIMEOUT_S):
                 first = await process.stderr.readline()
             await node.ctl("set_vm_memory_high_watermark", "0.6")
-            status, out, err = await ended(process, 40)
+            status, out, err = await ended(process, 80)
 
     assert b"short of memory or disk" in first
     assert "It goes on." in err
@@ -145,18 +145,19 @@ async def test_a_killed_broker_comes_back_and_the_batch_goes_on(
 ) -> None:
     if server_script(os.environ.get("PATH", "")) is None:
         pytest.skip("rabbitmq-server is not installed on this machine")
-    count = 300
+    count = 200
     cloud = await start_cloud(services_per_vpc=0, latency_ms=50)
     orders_csv(folder, count)
     async with private_broker(tmp_path / "node", lambda line: None) as node:
         await apply_topology(node.amqp_url, Routes("vpn"))
         settings = {"amqp_url": node.amqp_url, "prefix": "vpn"}
-        await start_worker(cloud.url, concurrency=10, stranger_window_s=1, **settings)
+        worker = await start_worker(cloud.url, concurrency=10, stranger_window_s=1, **settings)
         async with running(folder, "publish", "orders.csv", "--result", "r.csv", **settings) as process:
             await cloud.until(lambda state: state.creates >= 20)
             await node.kill()
             await node.start()
-            status, out, _ = await ended(process, 60)
+            status, out, _ = await ended(process, 80)
+        assert 0 == await worker.child.stop()
 
     assert (0, f"{count} orders: {count} created.\n") == (status, out)
     assert count == len(cloud.state.services) == cloud.state.creates
