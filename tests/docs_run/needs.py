@@ -111,6 +111,7 @@ NEEDS: Mapping[str, Needs] = {
             "postgresql://user:password@db/vpn": "{postgres_url}",
         },
     ),
+    "docs/how-to/batches.md": Needs(prepare=(preparing.running,)),
     "docs/how-to/checking.md": Needs(
         prepare=(preparing.with_faults,), statuses={"vpn-worker check": 5, "vpn-worker check --only cloud": 1}
     ),
@@ -119,17 +120,34 @@ NEEDS: Mapping[str, Needs] = {
         is_bare=True,
         files={f"/run/secrets/{name}": _SECRET for name in ("password", "credential", "ak", "sk", "shop-a")},
     ),
+    "docs/how-to/command-line.md": Needs(
+        statuses={"vpn-worker publish --nme": 2, "vpn-worker requests show order-1001 --json": 5}
+    ),
     "docs/how-to/dead-letters.md": Needs(prepare=(preparing.dead_letters,)),
     "docs/how-to/operating.md": Needs(prepare=(preparing.refused,)),
     "docs/how-to/permissions.md": Needs(prepare=(preparing.rabbitmqctl,), statuses={"vpn-worker topology diff": 1}),
+    "docs/how-to/production.md": Needs(prepare=(preparing.running,)),
     "docs/how-to/requests.md": Needs(prepare=(preparing.records,)),
     "docs/how-to/tracing.md": Needs(
         prepare=(preparing.cloud_without_login,), stand_ins={"http://collector:4318": "http://127.0.0.1:4318"}
     ),
     "docs/how-to/deploying.md": Needs(files={"amqp-url": _SECRET, "password": _SECRET}),
+    "docs/start/quickstart.md": Needs(
+        is_bare=True,
+        stand_ins={"amqp://guest:guest@127.0.0.1:23272/": "{amqp_url}"},
+        statuses={"vpn-worker publish --router-id 66e3b16c-8ce5-40fb-bb49-ab6d8dc3f2aa --external": 2, "timeout ": 137},
+        prefixes=("quick",),
+    ),
+    "examples/README.md": Needs(is_bare=True, long={r"\S*python examples/billing_hook\.py": r"counting from"}),
 }
 
 EXEMPT = (
+    Exempt(
+        r"(?s)(# MANAGEMENT_URL|curl --silent .*MANAGEMENT_URL)",
+        "needs a RabbitMQ with its management API",
+        "tests/examples/test_any_language.py",
+        page="examples/publish_any_language.md",
+    ),
     Exempt("docker ", "needs a Docker engine and some minutes", "tests/compose/test_compose.py"),
     Exempt("kubectl ", "needs a cluster", "tests/deploy/test_kubernetes.py"),
     Exempt("systemctl ", "needs root and systemd", "tests/deploy/test_systemd_unit.py"),

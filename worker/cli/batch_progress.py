@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import typer
 
-from worker.cli.words import printable
+from worker.shown.texts import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -16,6 +16,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "publish": (
         f"vpn-worker publish --router-id {_ROUTER_ID} --name myservice --wait-s 10",
         "vpn-worker publish request.json --id order-1001",
+        "vpn-worker publish orders.csv --result results.csv",
     ),
     "watch": (
         "vpn-worker watch",

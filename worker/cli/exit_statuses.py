@@ -40,7 +40,7 @@ _OF_COMMANDS: Mapping[str, Mapping[int, str | None]] = {
         _QUEUES: "exchanges or queues are missing or differ",
         _LEDGER: "ledger",
     },
-    "publish": {1: "with --wait-s: not created, or no outcome in time", _BROKER: None},
+    "publish": {1: "not all was created, or not in time; with several, not all was confirmed", _BROKER: None},
     "watch": {0: "--count events were shown", _BROKER: None, 130: "Ctrl-C, the usual end"},
     "dead list": {_BROKER: None},
     "dead show": {1: "there is no such letter", _BROKER: None},

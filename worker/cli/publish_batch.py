@@ -29,8 +29,8 @@ from worker.batch.running import BatchRun, End
 from worker.batch.sources import Source
 from worker.cli.batch_progress import Reporter, count_words
 from worker.cli.order import InvalidOrder, Order
-from worker.cli.words import printable
 from worker.errors import VpnWorkerError
+from worker.shown.texts import printable
 
 _SAFE = "Running the same command again is safe: every order keeps its id, and nothing is created twice."
 #: Orders without a service that are told one by one; all are in the result file.
