@@ -55,6 +55,7 @@ def running_line(stage: Stage) -> str:
             "prefix": stage.prefix,
             "api_url": stage.api_url,
             "http_url": stage.http_url,
+            "console_url": f"{stage.http_url}/console",
             "ledger_url": stage.ledger_url,
             "log_file": str(stage.worker.log_file),
         }

@@ -136,6 +136,8 @@ def _environment(amqp_url: str, api_url: str, prefix: str, home: Path) -> dict[s
         "VPN_WORKER_FOLLOW": "settled",
         # On loopback, and a free port unless one is asked for: two folders may run at a time.
         "VPN_WORKER_HTTP_PORT": os.environ.get("VPN_WORKER_HTTP_PORT") or "0",
+        # On loopback it needs no token.
+        "VPN_WORKER_CONSOLE": "on",
         # The simulated cloud answers at once: no need to look for a lost service as long as for a real one.
         "VPN_WORKER_RECONCILE_WINDOW_S": "3",
     }

@@ -124,7 +124,8 @@ def show_running(stage: Stage) -> None:
         f"tail -f {stage.worker.log_file}",
     ):
         console.print(f"  {command}")
-    console.print(f"\nFrom elsewhere: VPN_WORKER_AMQP_URL={_masked(stage)} (exchange {stage.prefix}.requests)\n")
+    console.print(f"\nIn a browser on this machine: {stage.http_url}/console")
+    console.print(f"From elsewhere: VPN_WORKER_AMQP_URL={_masked(stage)} (exchange {stage.prefix}.requests)\n")
 
 
 def _command() -> str:
