@@ -122,7 +122,7 @@ async def records(stage: Stage) -> None:
         return (now - timedelta(minutes=minutes) - record_book.FIRST_AT).total_seconds() / 60
 
     followed, over = "a1f0c0de-3c1b-4b43-8b0b-0b1f5a9f1c2d", "5bed3d25-aa56-4ae8-9ee0-d67eb4d2a4f4"
-    busy = Trouble("api_busy", "The cloud answered 503.", 503)
+    busy = Trouble("busy", "The cloud answered 425.", 425)
     lost = Trouble("answer_lost", "The request was sent and no answer came. It was looked for and not found.")
     quota = Trouble("quota_exceeded", "The project's quota of VPN services is used up.", 409)
     jobs = (

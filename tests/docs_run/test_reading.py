@@ -102,7 +102,7 @@ def test_a_line_is_taken_apart_into_commands() -> None:
         ("VPN_WORKER_X=1 vpn-worker publish --router 1", "no --router"),
         ("true && .venv/bin/vpn-worker run --fast", "no --fast"),
         ("vpn-worker publish --mode fancy", "--mode cannot be fancy"),
-        ("vpn-worker publish a b", "no more than 1 words"),
+        ("vpn-worker resolve a b", "no more than 1 words"),
         ("vpn-worker publish --name", "--name needs a value"),
         ("python -m worker rum", "no command rum"),
         ("docker compose exec worker vpn-worker requests lits", "no command lits"),
