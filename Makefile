@@ -42,7 +42,7 @@ bench: .venv/.installed-dev ## API calls for each service, the price of followin
 	@$(BIN)/python -m benchmarks.fair_weather $(ARGS)
 	@$(BIN)/python -m benchmarks.following
 
-batch-100k: .venv/.installed-dev ## 100,000 orders from a file to a result, a worker killed twice, checked against the cloud; 15 minutes
+batch-100k: .venv/.installed-dev ## 100,000 orders from a file to a result, a worker killed twice, checked against the cloud; 25 minutes
 	@$(BIN)/python -m benchmarks.batch $(ARGS)
 
 check: .venv/.installed-dev ## format, lint, types and import rules
