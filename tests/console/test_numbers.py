@@ -42,7 +42,7 @@ def test_outcomes_and_calls_are_counted_by_step_and_in_all() -> None:
     for fact in (told("created", 1.0), told("failed", 3.0), RequestRejected("schema", 1, 2.0), DeliveryTaken(False)):
         counted.heed(fact)
     counted.step(7, 1, 3)
-    for status in (201, 429, 503, None):
+    for status in (201, 404, 429, 503, 401, None):
         counted.heed(ApiRequestEnded("api", "POST", status, 0.1))
     counted.heed(ApiRequestEnded("identity", "POST", 503, 0.1))
     counted.heed(told("created", 9.0))
@@ -50,11 +50,11 @@ def test_outcomes_and_calls_are_counted_by_step_and_in_all() -> None:
     said, columns = counted.told(), series(counted)
 
     assert {"created": 2, "failed": 1, "rejected": 1, "in_doubt": 0} == said["outcomes"]
-    assert {"calls": 4, "errors": 2, "throttled": 1} == said["api"]
+    assert {"calls": 6, "errors": 3, "throttled": 1} == said["api"]
     assert ([1, 1], [1, 0], [1, 0]) == (columns["created"], columns["failed"], columns["rejected"])
     assert ([7, None], [3, 0]) == (columns["waiting"], columns["in_flight"])
     assert ([2.0, 9.0], [3.0, 9.0]) == (columns["critical_time_p50_s"], columns["critical_time_p95_s"])
-    assert ([0, 4], [0, 3]) == (columns["api_calls"], columns["api_errors"])
+    assert ([0, 6], [0, 4]) == (columns["api_calls"], columns["api_errors"])
     assert (None, None) == (said["waiting"], said["dead"])
 
 

@@ -66,7 +66,7 @@ class Numbers:
                 self._add("calls")
                 if status == 429:
                     self._add("throttled")
-                elif status is None or status >= 500:
+                elif status is None or status >= 500 or status in {401, 403}:
                     self._add("errors")
             case _:
                 pass

@@ -1,12 +1,12 @@
 // The page: which view is shown, the header, and what is asked all the time.
 
-import { byId, el, keyed, say, setAttribute, setText, show } from "./dom.js";
+import { byId, el, keyed, setAttribute, setText, setWords, show } from "./dom.js";
 import { letters } from "./letters.js";
 import { Trouble, get, logOut, openSession, poll, session } from "./link.js";
 import { now } from "./now.js";
 import { request } from "./request.js";
 import { requests } from "./requests.js";
-import { number, setClock, setTime, tick } from "./words.js";
+import { number, sentence, setClock, setTime, tick } from "./words.js";
 
 const NOW_MS = 2_000;
 const LIST_MS = 5_000;
@@ -21,29 +21,35 @@ function route() {
   return { name: name in views ? name : "now", query: new URLSearchParams(query) };
 }
 
+/** One request belongs to the list of them. */
+const mark = (link, name) => (link === name ? "page" : link === "requests" && name === "request" ? "true" : null);
+
 function open() {
   const { name, query } = route();
   const view = views[name];
   for (const section of document.querySelectorAll("main > section")) show(section, section.id === view.id);
-  for (const link of document.querySelectorAll("nav a")) setAttribute(link, "aria-current", link.dataset.view === name ? "page" : null);
+  for (const link of document.querySelectorAll("nav a")) setAttribute(link, "aria-current", mark(link.dataset.view, name));
   polling?.stop();
   view.open(query, name);
   polling = view.ask ? poll(LIST_MS, (signal) => view.ask(signal)) : null;
 }
 
+function tellPill(words, isWell) {
+  const state = byId("state"); // its role tells a screen reader
+  setText(state, words);
+  state.className = `pill ${isWell ? "well" : "ill"}`;
+}
+
 function tellState(told) {
   const failing = Object.entries(told.checks).filter(([, check]) => check.state !== "ok");
   const words = told.ready ? "ready" : told.paused ? "paused" : "not ready";
-  const state = byId("state");
-  if (state.textContent !== words) say(`The worker is ${words}.`);
-  setText(state, words);
-  state.className = `pill ${told.ready ? "well" : "ill"}`;
+  tellPill(words, told.ready);
   show(byId("troubles"), failing.length > 0);
   const make = () => el("li", {}, el("strong"), " ", el("bdi"), " ", el("em"));
   keyed(byId("troubles").firstElementChild, failing, ([name]) => name, make, (node, [name, check]) => {
     setText(node.children[0], `${name}:`);
     setText(node.children[1], check.words);
-    setText(node.children[2], check.remedy);
+    setWords(node.children[2], sentence(check.remedy ?? ""));
   });
   setText(byId("count-dead"), told.dead ? number(told.dead) : "");
   setText(byId("count-followed"), told.followed ? number(told.followed) : "");
@@ -60,13 +66,14 @@ async function askNow(signal) {
     lost(false);
   } catch (trouble) {
     if (trouble instanceof Trouble && trouble.status !== 401) lost(trouble.isLost);
-    if (trouble.status === 503) setText(byId("state"), "starting or stopping");
+    if (trouble.status === 503) tellPill("starting or stopping", false);
     throw trouble;
   }
 }
 
 function lost(isLost) {
   show(byId("lost"), isLost);
+  if (isLost) tellPill("no answer", false);
   if (wasLost && !isLost) document.dispatchEvent(new Event("console:back"));
   wasLost = isLost;
 }

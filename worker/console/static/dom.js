@@ -26,6 +26,12 @@ export function setText(node, value) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** The same for words with commands in them: what stands between backquotes is to be typed. */
+export function setWords(node, words) {
+  if (node.textContent === words.replaceAll("`", "")) return;
+  node.replaceChildren(...words.split("`").map((part, place) => (place % 2 ? el("code", {}, part) : part)));
+}
+
 export function setAttribute(node, name, value) {
   if (value === null) node.removeAttribute(name);
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
@@ -56,14 +62,4 @@ export function keyed(parent, items, keyOf, make, update) {
     if (node === place) place = place.nextElementSibling;
     else parent.insertBefore(node, place);
   }
-}
-
-let silence = 0;
-
-/** Tells a screen reader, when it has finished what it is saying. */
-export function say(words) {
-  const said = byId("said");
-  clearTimeout(silence);
-  said.textContent = words;
-  silence = setTimeout(() => setText(said, ""), 10_000);
 }

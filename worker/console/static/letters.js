@@ -26,6 +26,7 @@ const columns = [
   textColumn("reason", (letter) => word(letter.reason)),
   {
     name: "request",
+    style: "name",
     make: (cell) => cell.append(el("a", {}, el("bdi"))),
     fill(cell, letter) {
       setText(cell.firstChild.firstChild, letter.request ?? "(no id)");
@@ -68,6 +69,7 @@ function tell(told) {
   for (const id of chosen) if (!there.has(id)) chosen.delete(id);
   list.refresh(told.letters);
   tellChosen();
+  show(byId("letters"), told.letters.length > 0);
   show(byId("letters-none"), told.read === 0);
   const cut = told.is_cut ? `; only the oldest ${number(told.read)} are looked at` : "";
   setText(byId("letters-count"), told.total ? `${number(told.letters.length)} of ${number(told.total)} shown${cut}` : "");

@@ -1,5 +1,7 @@
 // The login: says why it is needed, and comes back to where somebody was.
 
+import { sentence } from "./words.js";
+
 const form = document.getElementById("login");
 const why = document.getElementById("why");
 const asked = new URLSearchParams(location.search);
@@ -23,7 +25,7 @@ form.addEventListener("submit", async (event) => {
       return;
     }
     const said = await answer.json();
-    tell(`${said.error} ${said.remedy}`.trim());
+    tell(`${said.error} ${sentence(said.remedy)}`.trim());
   } catch {
     tell("The worker does not answer.");
   }

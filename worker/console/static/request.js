@@ -1,10 +1,10 @@
 // One request: what is known of it, its history step by step, and resolving it when it is in doubt.
 
 import { confirmed, done } from "./asking.js";
-import { byId, el, keyed, setAttribute, setText, show } from "./dom.js";
+import { byId, el, keyed, setAttribute, setText, setWords, show } from "./dom.js";
 import { get, post } from "./link.js";
 import { tellTrouble } from "./table.js";
-import { setTime, span, word } from "./words.js";
+import { exact, setTime, span, word } from "./words.js";
 
 const FACTS = ["state", "source", "service", "status", "order", "tenant", "router", "attempts", "replays", "code", "http_status", "api_request_id", "existing_service_id"];
 const TIMES = ["recorded_at", "first_sent_at", "due_at", "deadline_at", "expires_at", "occurred_at", "updated_at"];
@@ -17,21 +17,25 @@ const nameOf = (key) => NAMES[key] ?? key.replace(/_at$/, "").replaceAll("_", " 
 function tellFacts(told) {
   const facts = FACTS.filter((key) => told[key] !== null && told[key] !== undefined && told[key] !== 0);
   const times = TIMES.filter((key) => told[key]);
-  const make = (key) => el("div", {}, el("dt"), el("dd", {}, TIMES.includes(key) ? el("time", { class: "ago" }) : el("bdi")));
+  const make = (key) => el("div", {}, el("dt"), el("dd", {}, ...(TIMES.includes(key) ? [el("time", { class: "ago" }), el("small")] : [el("bdi")])));
   keyed(byId("request-facts"), [...facts, ...times], (key) => key, make, (node, key) => {
     setText(node.children[0], nameOf(key));
     const value = node.children[1].firstChild;
-    if (TIMES.includes(key)) setTime(value, told[key]);
-    else setText(value, key === "state" ? word(told[key]) : told[key]);
+    if (TIMES.includes(key)) {
+      setTime(value, told[key]);
+      setText(node.children[1].lastChild, exact(told[key]));
+    } else setText(value, key === "state" ? word(told[key]) : told[key]);
   });
 }
 
 function tellHistory(moments) {
   const items = moments.map((moment, number) => ({ ...moment, number, gap: number ? (Date.parse(moment.at) - Date.parse(moments[number - 1].at)) / 1000 : null }));
-  const make = () => el("li", {}, el("time", { class: "ago" }), " ", el("span", { class: "gap" }), " ", el("strong"), " ", el("bdi"), " ", el("small"));
+  const make = () => el("li", {}, el("time"), " ", el("span", { class: "gap" }), " ", el("div", {}, el("strong"), " ", el("bdi"), " ", el("small")));
   keyed(byId("history"), items, (item) => String(item.number), make, (node, item) => {
-    const [time, gap, what, words, detail] = node.children;
-    setTime(time, item.at);
+    const [time, gap, told] = node.children;
+    const [what, words, detail] = told.children;
+    setAttribute(time, "datetime", item.at);
+    setText(time, exact(item.at).replace(" UTC", ""));
     setText(gap, item.gap === null ? "" : `+${span(item.gap)}`);
     setText(what, item.what);
     setText(words, item.words);
@@ -42,7 +46,7 @@ function tellHistory(moments) {
 function tell({ request: told, history }) {
   shown = told;
   setText(byId("request-id"), told.request);
-  setText(byId("request-next"), told.next);
+  setWords(byId("request-next").lastElementChild, told.next);
   const error = byId("request-error");
   show(error, Boolean(told.message));
   setText(error, told.message);

@@ -2,8 +2,7 @@
 
 import { byId, el, setAttribute, setText, show } from "./dom.js";
 import { get } from "./link.js";
-import { table, tellTrouble, textColumn, timeColumn, walkable } from "./table.js";
-import { word } from "./words.js";
+import { stateColumn, table, tellTrouble, textColumn, timeColumn, walkable } from "./table.js";
 
 /** The address of one request. */
 export const place = (id, source) => `#/request?${new URLSearchParams(source ? { id, source } : { id })}`;
@@ -11,6 +10,7 @@ export const place = (id, source) => `#/request?${new URLSearchParams(source ? {
 const columns = [
   {
     name: "request",
+    style: "name",
     make: (cell) => cell.append(el("a", {}, el("bdi"))),
     fill(cell, row) {
       setText(cell.firstChild.firstChild, row.request);
@@ -18,17 +18,10 @@ const columns = [
     },
   },
   textColumn("source", (row) => row.source),
-  {
-    name: "state",
-    make: (cell) => cell.append(el("span")),
-    fill(cell, row) {
-      setText(cell.firstChild, word(row.state));
-      cell.firstChild.className = `tag ${row.state}`;
-    },
-  },
+  stateColumn((row) => row.state),
   textColumn("service", (row) => row.service, "id"),
-  textColumn("status", (row) => row.status),
-  textColumn("order", (row) => row.order),
+  textColumn("status", (row) => row.status, "short"),
+  textColumn("order", (row) => row.order, "short"),
   timeColumn("came", (row) => row.recorded_at),
   textColumn("tries", (row) => row.attempts, "number"),
   textColumn("error", (row) => row.message, "words"),
@@ -42,6 +35,11 @@ function address(changes) {
   const wanted = new URLSearchParams(query);
   for (const [key, value] of Object.entries(changes)) value ? wanted.set(key, value) : wanted.delete(key);
   return `#/${name}${wanted.size ? `?${wanted}` : ""}`;
+}
+
+function nothing() {
+  if (query.get("q") || query.get("state")) return "No request fits.";
+  return name === "followed" ? "No service is being followed now." : "There are no requests yet.";
 }
 
 byId("search").addEventListener("submit", (event) => {
@@ -69,6 +67,8 @@ export const requests = {
     try {
       const told = await get("requests", asked, signal);
       list.refresh(told.requests);
+      show(byId("requests"), told.requests.length > 0);
+      setText(byId("requests-none"), nothing());
       show(byId("requests-none"), !told.requests.length);
       show(byId("older"), told.next !== null);
       show(byId("newest"), query.has("before"));

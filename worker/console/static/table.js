@@ -1,7 +1,7 @@
 // Tables that are updated in place, and are cards on a phone.
 
 import { el, keyed, setAttribute, setText, show } from "./dom.js";
-import { setTime } from "./words.js";
+import { sentence, setTime, word } from "./words.js";
 
 /**
  * A table; `refresh(items)` makes it tell them.
@@ -46,6 +46,17 @@ export function textColumn(name, tell, style = "") {
   };
 }
 
+export function stateColumn(tell) {
+  return {
+    name: "state",
+    make: (cell) => cell.append(el("span")),
+    fill(cell, item) {
+      setText(cell.firstChild, word(tell(item)));
+      cell.firstChild.className = `tag ${tell(item)}`;
+    },
+  };
+}
+
 export function timeColumn(name, tell) {
   return {
     name,
@@ -73,5 +84,5 @@ export function walkable(body) {
 /** A place for what went wrong with a view: words, and what helps. */
 export function tellTrouble(node, trouble) {
   show(node, Boolean(trouble) && !trouble.isLost);
-  if (trouble) setText(node, `${trouble.message} ${trouble.remedy}`.trim());
+  if (trouble) setText(node, `${trouble.message} ${sentence(trouble.remedy)}`.trim());
 }

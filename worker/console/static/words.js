@@ -22,6 +22,11 @@ export function count(value, one, many = `${one}s`) {
 /** A state or reason as a word. */
 export const word = (name) => STATES[name] ?? name;
 
+/** A remedy as a sentence of its own. */
+export function sentence(words) {
+  return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : "";
+}
+
 /** A span of time: "45 s", "3 min", "2 h", "9 d". */
 export function span(seconds) {
   const size = Math.abs(seconds);
