@@ -13,7 +13,7 @@ import socket
 import threading
 import uuid
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -258,7 +258,7 @@ async def in_postgres(url: str, statement: str) -> None:
         await connection.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def amqp_url(broker: Broker) -> str:
     """
     Where the session's RabbitMQ is.
@@ -270,6 +270,15 @@ def amqp_url(broker: Broker) -> str:
 def prefix(amqp_url: str) -> Iterator[str]:
     """
     A prefix for exchanges and queues that no other test has; what stands under it is deleted after the test.
+    """
+    with fresh_prefix(amqp_url) as mine:
+        yield mine
+
+
+@contextmanager
+def fresh_prefix(amqp_url: str) -> Iterator[str]:
+    """
+    A prefix that nobody else has; what stands under it is deleted on leaving.
     """
     mine = f"t{uuid.uuid4().hex[:8]}"
     yield mine

@@ -13,7 +13,8 @@ const LIST_MS = 5_000;
 const views = { now, requests, followed: requests, request, letters };
 let polling = null;
 let wasLost = false;
-let pid = null;
+let moves = 0;
+let cameFrom = null; // the link that opened a request
 
 /** The view and its query, as the address says. */
 function route() {
@@ -81,9 +82,34 @@ function lost(isLost) {
 async function meet() {
   await openSession();
   const { worker } = session;
-  pid = worker.pid;
-  setText(byId("worker"), `${worker.version} on ${worker.host}, process ${pid}`);
+  setText(byId("worker"), `${worker.version} on ${worker.host}, process ${worker.pid}`);
   show(byId("logout"), session.needs_login);
+}
+
+/** Where the keyboard is after a move: in the search it stays, back from a request it is where it was. */
+function land() {
+  if (byId("search").contains(document.activeElement)) return;
+  if (cameFrom?.isConnected && route().name !== "request") {
+    cameFrom.focus();
+    cameFrom = null;
+    return;
+  }
+  scrollTo(0, 0);
+  byId("main").focus({ preventScroll: true });
+}
+
+function goBack() {
+  if (moves) history.back();
+  else location.hash = "#/requests";
+}
+
+function goSearch() {
+  if (!byId("view-requests").hidden) {
+    byId("q").select();
+    return;
+  }
+  addEventListener("hashchange", () => byId("q").focus(), { once: true });
+  location.hash = "#/requests";
 }
 
 async function begin() {
@@ -94,9 +120,9 @@ async function begin() {
     lost(true);
   }
   addEventListener("hashchange", () => {
+    moves += 1;
     open();
-    scrollTo(0, 0);
-    byId("main").focus({ preventScroll: true });
+    land();
   });
   open();
   poll(NOW_MS, askNow);
@@ -107,10 +133,13 @@ document.addEventListener("keydown", (event) => {
   const isTyping = event.target.matches("input, select, textarea");
   if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
-    if (byId("view-requests").hidden) location.hash = "#/requests";
-    setTimeout(() => byId("q").focus());
+    goSearch();
   }
-  if (event.key === "Escape" && !byId("view-request").hidden && !byId("ask").open) history.back();
+  if (event.key === "Escape" && !byId("view-request").hidden && !byId("ask").open) goBack();
+});
+byId("main").addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  if (link?.hash.startsWith("#/request?")) cameFrom = link;
 });
 byId("logout").addEventListener("click", () => logOut().catch(() => location.reload()));
 begin();

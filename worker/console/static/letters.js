@@ -26,7 +26,7 @@ const columns = [
   textColumn("reason", (letter) => word(letter.reason)),
   {
     name: "request",
-    style: "name",
+    kind: "name",
     make: (cell) => cell.append(el("a", {}, el("bdi"))),
     fill(cell, letter) {
       setText(cell.firstChild.firstChild, letter.request ?? "(no id)");

@@ -2,7 +2,7 @@
 
 import { byId, el, setAttribute, setText, show } from "./dom.js";
 import { get } from "./link.js";
-import { stateColumn, table, tellTrouble, textColumn, timeColumn, walkable } from "./table.js";
+import { pointing, stateColumn, table, tellTrouble, textColumn, timeColumn, walkable } from "./table.js";
 
 /** The address of one request. */
 export const place = (id, source) => `#/request?${new URLSearchParams(source ? { id, source } : { id })}`;
@@ -10,7 +10,7 @@ export const place = (id, source) => `#/request?${new URLSearchParams(source ? {
 const columns = [
   {
     name: "request",
-    style: "name",
+    kind: "name",
     make: (cell) => cell.append(el("a", {}, el("bdi"))),
     fill(cell, row) {
       setText(cell.firstChild.firstChild, row.request);
@@ -20,7 +20,7 @@ const columns = [
   textColumn("source", (row) => row.source),
   stateColumn((row) => row.state),
   textColumn("service", (row) => row.service, "id"),
-  textColumn("status", (row) => row.status, "short"),
+  textColumn("status", (row) => row.status, "status"),
   textColumn("order", (row) => row.order, "short"),
   timeColumn("came", (row) => row.recorded_at),
   textColumn("tries", (row) => row.attempts, "number"),
@@ -29,6 +29,7 @@ const columns = [
 const list = table(byId("requests"), columns, (row) => JSON.stringify([row.source, row.request]));
 let query = new URLSearchParams();
 let name = "requests";
+const isPointedAt = pointing(list.body);
 walkable(list.body);
 
 function address(changes) {
@@ -46,6 +47,12 @@ byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
   location.hash = address({ q: byId("q").value.trim(), state: byId("of-state").value, before: "" });
 });
+byId("q").addEventListener("keydown", (event) => {
+  const first = list.body.querySelector("a");
+  if (event.key !== "ArrowDown" || !first) return;
+  event.preventDefault();
+  first.focus();
+});
 byId("of-state").addEventListener("change", () => byId("search").requestSubmit());
 
 export const requests = {
@@ -62,7 +69,7 @@ export const requests = {
   },
   async ask(signal) {
     // Whoever points at a row must not have it move away.
-    if (list.body.matches(":hover") && list.body.children.length && !query.get("before")) return;
+    if (isPointedAt() && list.body.children.length && !query.get("before")) return;
     const asked = { ...Object.fromEntries(query), followed: name === "followed" ? "1" : "", limit: "50" };
     try {
       const told = await get("requests", asked, signal);

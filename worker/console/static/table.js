@@ -3,6 +3,8 @@
 import { el, keyed, setAttribute, setText, show } from "./dom.js";
 import { sentence, setTime, word } from "./words.js";
 
+const POINTING_MS = 5_000;
+
 /**
  * A table; `refresh(items)` makes it tell them.
  *
@@ -11,14 +13,14 @@ import { sentence, setTime, word } from "./words.js";
  */
 export function table(node, columns, keyOf) {
   setAttribute(node, "role", "table");
-  const heads = columns.map((column) => el("th", { scope: "col", role: "columnheader", class: column.style ?? "" }, column.name));
+  const heads = columns.map((column) => el("th", { scope: "col", role: "columnheader", class: column.kind ?? "" }, column.name));
   const body = el("tbody", { role: "rowgroup" });
   node.append(el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...heads)), body);
 
   function make() {
     const row = el("tr", { role: "row" });
     for (const column of columns) {
-      const cell = el("td", { role: "cell", "data-label": column.name, class: column.style ?? "" });
+      const cell = el("td", { role: "cell", "data-label": column.name, class: column.kind ?? "" });
       column.make?.(cell);
       row.append(cell);
     }
@@ -34,10 +36,10 @@ export function table(node, columns, keyOf) {
 }
 
 /** A column of plain text, kept apart from the direction of what is around it. */
-export function textColumn(name, tell, style = "") {
+export function textColumn(name, tell, kind = "") {
   return {
     name,
-    style,
+    kind,
     make: (cell) => cell.append(el("bdi")),
     fill(cell, item) {
       setText(cell.firstChild, tell(item));
@@ -60,14 +62,18 @@ export function stateColumn(tell) {
 export function timeColumn(name, tell) {
   return {
     name,
-    style: "time",
+    kind: "time",
     make: (cell) => cell.append(el("time", { class: "ago" })),
     fill: (cell, item) => setTime(cell.firstChild, tell(item)),
   };
 }
 
-/** Whether somebody is about to point at a row: then none may move. */
-export const isInUse = (node) => node.matches(":hover, :focus-within");
+/** Tells whether somebody is about to point at a row: then none may move. A pointer that rests there is no such. */
+export function pointing(body) {
+  let movedAt = -Infinity;
+  body.addEventListener("pointermove", () => (movedAt = performance.now()));
+  return () => body.matches(":hover") && performance.now() - movedAt < POINTING_MS;
+}
 
 /** Up and down go from row to row. */
 export function walkable(body) {
