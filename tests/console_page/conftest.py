@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from worker.sandbox.chromium import Chromium
 
 #: A page is patient with a worker on a busy machine.
-LIMIT_MS = 15_000
+LIMIT_MS = 30_000
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 #: The browser's own words for an answer that is no success; tests in which there are such allow it.

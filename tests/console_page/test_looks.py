@@ -9,6 +9,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.console_page.conftest import PHONE
@@ -78,9 +79,10 @@ _TOO_WIDE = """
 """
 
 
-async def fill(world: World) -> dict[str, str]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def views(world: World) -> dict[str, str]:
     """
-    The addresses of all views, with something to tell in each.
+    The addresses of all views, with something to tell in each, and what is to be waited for.
     """
     names = {name: f"{name}-{'w' * 50}-{uuid.uuid4().hex[:8]}" for name in ("doubt", "made", "refused")}
     for name, fault in (("doubt", {"fault": "close"}), ("refused", {"fault": "answer", "status": 400})):
@@ -106,8 +108,9 @@ async def each(page: Page, views: dict[str, str], script: str) -> dict[str, Any]
     return found
 
 
-async def test_on_a_phone_no_view_is_wider_than_the_screen(world: World, open_page: OpenPage) -> None:
-    views = await fill(world)
+async def test_on_a_phone_no_view_is_wider_than_the_screen(
+    world: World, views: dict[str, str], open_page: OpenPage
+) -> None:
     page = await open_page(world.console, viewport=PHONE)
     found = await each(page, views, _TOO_WIDE)
 
@@ -115,16 +118,16 @@ async def test_on_a_phone_no_view_is_wider_than_the_screen(world: World, open_pa
 
 
 @pytest.mark.parametrize("width", [705, 1000, 1217])
-async def test_nor_on_screens_between(world: World, open_page: OpenPage, width: int) -> None:
-    views = await fill(world)
+async def test_nor_on_screens_between(world: World, views: dict[str, str], open_page: OpenPage, width: int) -> None:
     page = await open_page(world.console, viewport={"width": width, "height": 700})
 
     assert [] == [*chain.from_iterable((await each(page, views, _TOO_WIDE)).values())]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_text_is_told_from_what_is_behind_it(world: World, open_page: OpenPage, scheme: str) -> None:
-    views = await fill(world)
+async def test_every_text_is_told_from_what_is_behind_it(
+    world: World, views: dict[str, str], open_page: OpenPage, scheme: str
+) -> None:
     page = await open_page(world.console, color_scheme=scheme)
     await expect(page.locator("#state")).to_have_text("ready")
     found = await each(page, views, _CONTRASTS)
@@ -136,8 +139,9 @@ async def test_every_text_is_told_from_what_is_behind_it(world: World, open_page
     assert [] == [text for text in texts if text[0] < 4.5]
 
 
-async def test_controls_have_labels_and_headings_are_in_order(world: World, open_page: OpenPage) -> None:
-    views = await fill(world)
+async def test_controls_have_labels_and_headings_are_in_order(
+    world: World, views: dict[str, str], open_page: OpenPage
+) -> None:
     page = await open_page(world.console)
     unlabelled = await each(page, views, _UNLABELLED)
     headings = await each(page, views, _HEADINGS)

@@ -18,6 +18,8 @@ from worker.ledger.rows import to_row
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwright.async_api import Page
+
     from tests.console_page.conftest import OpenPage
     from tests.console_page.world import World
 
@@ -57,16 +59,28 @@ def fill(file: Path) -> None:
         database.executemany(sqlite_sql.INSERT, rows)
 
 
+async def quickest(page: Page, view: str, id_: str) -> float:
+    """
+    Seconds until the list tells a request, at best of three: a machine may be busy with something else.
+    """
+    taken_s = []
+    for _ in range(3):
+        await page.evaluate("location.hash = '#/requests?q=nothing-like-this'")
+        await expect(page.get_by_text("No request fits.")).to_be_visible()
+        taken_s.append(float(await page.evaluate(_UNTIL, [view, id_])))
+    return min(taken_s)
+
+
 async def test_the_page_is_quick_over_100_000_requests(own_world: World, open_page: OpenPage) -> None:
     await own_world.start_worker()
     fill(own_world.ledger_file)
     page = await open_page(own_world.console)
     await expect(page.locator("#state")).to_have_text("ready")
-    list_s = await page.evaluate(_UNTIL, ["#/requests", "order-099999"])
+    list_s = await quickest(page, "#/requests", "order-099999")
     many = await page.locator("#requests tbody tr").count()
-    search_s = await page.evaluate(_UNTIL, ["#/requests?q=item-4711", "order-004711"])
-    begin_s = await page.evaluate(_UNTIL, ["#/requests?q=order-0123", "order-012399"])
-    state_s = await page.evaluate(_UNTIL, ["#/requests?state=created", "order-099999"])
+    search_s = await quickest(page, "#/requests?q=item-4711", "order-004711")
+    begin_s = await quickest(page, "#/requests?q=order-0123", "order-012399")
+    state_s = await quickest(page, "#/requests?state=created", "order-099999")
     await page.get_by_role("link", name="Older").click()
     await expect(page.locator("#requests tbody tr").first).to_contain_text("order-099949")
 

@@ -23,7 +23,7 @@ const columns = [
       };
     },
   },
-  textColumn("reason", (letter) => word(letter.reason)),
+  textColumn("reason", (letter) => word(letter.reason), "short"),
   {
     name: "request",
     kind: "name",

@@ -7,8 +7,9 @@ import { tellTrouble } from "./table.js";
 import { exact, setTime, span, word } from "./words.js";
 
 const FACTS = ["state", "source", "service", "status", "order", "tenant", "router", "attempts", "replays", "code", "http_status", "api_request_id", "existing_service_id"];
-const TIMES = ["recorded_at", "first_sent_at", "due_at", "deadline_at", "expires_at", "occurred_at", "updated_at"];
-const NAMES = { recorded_at: "came", due_at: "next step", occurred_at: "decided", existing_service_id: "in the way", attempts: "tries" };
+const TIMES = ["recorded_at", "due_at", "deadline_at", "expires_at"]; // the history tells the others
+const OPEN = new Set(["ready", "sent", "looking"]);
+const NAMES = { recorded_at: "came", due_at: "next step", existing_service_id: "in the way", attempts: "tries" };
 let query = new URLSearchParams();
 let shown = null;
 
@@ -16,7 +17,7 @@ const nameOf = (key) => NAMES[key] ?? key.replace(/_at$/, "").replaceAll("_", " 
 
 function tellFacts(told) {
   const facts = FACTS.filter((key) => told[key] !== null && told[key] !== undefined && told[key] !== 0);
-  const times = TIMES.filter((key) => told[key]);
+  const times = TIMES.filter((key) => told[key] && (key === "recorded_at" || OPEN.has(told.state)));
   const make = (key) => el("div", {}, el("dt"), el("dd", {}, ...(TIMES.includes(key) ? [el("time", { class: "ago" }), el("small")] : [el("bdi")])));
   keyed(byId("request-facts"), [...facts, ...times], (key) => key, make, (node, key) => {
     setText(node.children[0], nameOf(key));
