@@ -23,7 +23,6 @@ from worker.resolving import Resolution, Resolver
 
 log = structlog.get_logger()
 
-_BODY_BYTES = 64 * 1024
 _MOST = 500
 _RATE_PER_S = 100.0
 _LIMIT_S = 60.0
