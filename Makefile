@@ -10,7 +10,7 @@ SOURCES := messages worker tests benchmarks deploy examples
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test test-cloud test-compose chaos bench batch-100k check format lock schema docs dashboard clean
+.PHONY: help demo run test test-cloud test-compose test-long chaos bench batch-100k check format lock schema docs dashboard clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-cloud: .venv/.installed-dev ## check a real cloud: CLOUD_URL=https://... RO
 
 test-compose: .venv/.installed-dev ## bring docker-compose.yml up on a Docker engine, kill a worker under load, take it down; 2 to 10 minutes
 	@$(BIN)/python -m pytest -m compose tests/compose $(ARGS)
+
+test-long: .venv/.installed-dev ## what is too long for `make test`; 6 minutes
+	@$(BIN)/python -m pytest -m long -n 3 --dist loadfile $(ARGS)
 
 chaos: .venv/.installed-dev ## 5,000 requests while everything is killed and cut, then an audit of each; 18 minutes
 	@CORE_TREE_FAULTS=6 $(BIN)/python -m pytest --quiet tests/core/test_core_model.py

@@ -121,7 +121,6 @@ LONG_FILES = (
     "tests/docs_run/test_first_pages_run.py",
     "tests/docs_run/test_pages_run.py",
     "tests/e2e/test_metrics.py",
-    "tests/sandbox/test_node.py",
     "tests/console_page/test_now.py",
     "tests/e2e/test_following_killed.py",
     "tests/e2e/test_crash.py",

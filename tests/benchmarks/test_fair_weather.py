@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from worker.sandbox.rabbitmq import Broker
 
+pytestmark = pytest.mark.long
+
+
 COUNTS = CloudCounts(creates=300, lists=0, shows=0, logins=1, throttled=0, services=300, peak_at_once=10)
 FAIR = Fair(300, 300, 0, COUNTS, 2.0, 0.1, 0.2, 2.5, 60.0, 0)
 REFUSING, QUEUEING = MODES

@@ -22,6 +22,9 @@ from worker.sandbox.processes import Child
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
+
 FEW = Cost(
     services=100,
     interval_s=5.0,

@@ -72,6 +72,7 @@ def missing(program: str) -> None:
     pytest.skip(said)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_workers_killed_and_broker_frozen_with_a_ledger_in_a_file(tmp_path: Path) -> None:
     broker_or_skip()

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import StartCloud, StartWorker
 
+pytestmark = pytest.mark.long
+
+
 WORK = "requests.create"
 
 

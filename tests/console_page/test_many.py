@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.console_page.conftest import OpenPage
     from tests.console_page.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 COUNT = 100_000
 LIMIT_S = 1.0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PATIENCE = {"lease_s": 10, "api_timeout_s": 5, "stranger_window_s": 1, "reconcile_window_s": 1}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("ledger", "count"), [("sqlite", 2000), ("postgres", 500)])
 async def test_thousands_are_followed_and_every_change_is_told_once_whoever_is_killed(
     shop: Shop, start_cloud: StartCloud, start_worker: StartWorker, postgres_url: str, ledger: str, count: int

@@ -153,7 +153,7 @@ async def test_one_request_that_always_fails_stops_nobody(
     cloud.state.faults.add({"fault": "error_500", "match": {"router_id": bad}, "times": None})
     worker = await start_worker(cloud.url, reconcile_window_s=0.2, quick_wait_s=60)
     await shop.publish((order(bad), binary("bad")), *((order(), binary()) for _ in range(COUNT)))
-    told = await shop.outcomes(COUNT + 1, timeout_s=30.0)
+    told = await shop.outcomes(COUNT + 1, timeout_s=60.0)
 
     by_type = {event.data["request_id"]: event for event in told if event.type != CREATED}
     assert {"bad"} == set(by_type)
@@ -210,7 +210,7 @@ async def test_one_request_that_always_meets_a_settings_fault_does_not_stop_the_
     )
     await start_worker(cloud.url, pause_s=0.5, concurrency=5, quick_wait_s=60)
     await shop.publish((order(bad), binary("bad")), *((order(), binary()) for _ in range(COUNT)))
-    told = await shop.outcomes(COUNT, timeout_s=30.0)
+    told = await shop.outcomes(COUNT, timeout_s=60.0)
 
     assert {CREATED} == {event.type for event in told}
     assert COUNT == len(cloud.state.services)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.full_broker import FullBroker
     from worker.simulator import Simulator
 
+pytestmark = pytest.mark.long
+
+
 __all__ = ["prefix"]  # a fixture of others, wanted here too
 
 ROLES = ("worker", "publisher", "reader", "client")
