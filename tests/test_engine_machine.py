@@ -382,7 +382,7 @@ def test_an_impostor_does_not_have_the_true_request_rejected(tmp_path: Path) -> 
 IS_DEEP = "ENGINE_MACHINE_EXAMPLES" in os.environ
 TestMachine = pytest.mark.timeout(0 if IS_DEEP else 300)(Machine.TestCase)
 TestMachine.settings = settings(
-    max_examples=int(os.environ.get("ENGINE_MACHINE_EXAMPLES", "50")),
+    max_examples=int(os.environ.get("ENGINE_MACHINE_EXAMPLES", "100")),
     stateful_step_count=50,
     deadline=None,
     derandomize="CI" in os.environ,

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from tests.full_broker import FullBroker
     from worker.simulator import Simulator
 
-pytestmark = pytest.mark.long
-
 
 __all__ = ["cli", "cloud", "folder", "start_cloud", "start_worker"]  # fixtures of the whole, wanted here too
 
